@@ -1,0 +1,1 @@
+//! Provinces and their brands: data, not code.

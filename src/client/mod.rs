@@ -1,0 +1,1 @@
+//! Relying parties as the provider knows them, from configuration, the command line or the federation.

@@ -1,0 +1,1 @@
+//! What a citizen allowed a platform to know.

@@ -1,0 +1,1 @@
+//! Traits `Signer`, `Sealer`, `Indexer`, and the few primitives every room may use.

@@ -1,0 +1,1 @@
+//! The demonstration: a whole federation in one process, on loopback, with synthetic people.

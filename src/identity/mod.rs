@@ -1,0 +1,1 @@
+//! People: numbers, names, evidence, and how a real name is proven.

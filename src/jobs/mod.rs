@@ -1,0 +1,1 @@
+//! What runs by the clock: sealing the audit log, deliveries, refreshes. Each job holds a lease.

@@ -1,0 +1,1 @@
+//! JWK, JWS and JWT: strict reading, one door for verification.

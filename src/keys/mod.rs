@@ -1,0 +1,1 @@
+//! The lives of keys: where they are kept (`vault`), what signs now (`ring`).

@@ -1,0 +1,1 @@
+//! Words of OAuth and OpenID Connect on the wire.

@@ -1,0 +1,1 @@
+//! The only way out: every request to a stranger passes here.

@@ -1,0 +1,1 @@
+//! Everything hefu does as a relying party, on the `openidconnect` crate.

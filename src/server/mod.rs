@@ -1,0 +1,1 @@
+//! A node: listens, finds the entity for a host, hands requests to its router.

@@ -1,0 +1,1 @@
+//! The national session of a browser: who, by which factors, since when.

@@ -1,0 +1,1 @@
+//! The database: opening, migrating, transactions. SQL itself lives beside its types.

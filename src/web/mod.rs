@@ -1,0 +1,3 @@
+//! HTTP: reads a request, calls one function of a floor below, renders the answer.
+
+pub mod view;
