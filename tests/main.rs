@@ -1,1 +1,6 @@
 //! One binary for all integration tests of the crate.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so")]
+
+mod dependencies;
+mod floors;
+mod support;

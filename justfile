@@ -1,0 +1,29 @@
+# What one types most; CI runs `.ci/run`, which is `check` plus what a fresh machine needs.
+
+# fmt, clippy, all tests on both databases, dependencies
+check: fmt clippy test
+
+fmt:
+    cargo fmt --all --check
+
+clippy:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# all tests, none skipped; installs PostgreSQL and Chromium where it may
+test:
+    bash tests/run.sh
+
+# rules and endpoints only, while writing
+quick *ARGS:
+    cargo test --lib {{ARGS}}
+
+# the whole federation on this machine
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+bench *ARGS:
+    cargo bench {{ARGS}}
+
+# advisories too; needs `cargo install --locked cargo-deny`
+deny:
+    cargo deny check

@@ -1,0 +1,4 @@
+//! What the tests of this crate stand on.
+
+pub mod database;
+pub mod postgres;
