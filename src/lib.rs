@@ -39,6 +39,7 @@ pub mod store;
 
 // Floor 1: words and ground.
 pub mod clock;
+pub mod id;
 pub mod oauth;
 pub mod random;
 pub mod telemetry;

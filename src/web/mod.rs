@@ -1,3 +1,4 @@
 //! HTTP: reads a request, calls one function of a floor below, renders the answer.
 
+pub mod house;
 pub mod view;
