@@ -1,0 +1,3 @@
+//! What people see and press, in headless Chromium.
+
+mod harness;

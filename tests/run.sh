@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs every test, skipping none: rules, endpoints, the store on both databases, and a stranger with a browser.
+# Installs what is missing (PostgreSQL's server, Chromium and its driver) where it may; otherwise names the one command to run.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+missing=()
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
+command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+command -v chromedriver >/dev/null || missing+=(chromium-driver)
+command -v cc >/dev/null || missing+=(build-essential)
+
+if ((${#missing[@]})); then
+    if ! command -v apt-get >/dev/null; then
+        echo "The tests also need: ${missing[*]} (the names are Debian's). Install them, then run this again." >&2
+        exit 1
+    elif [[ $(id -u) == 0 ]]; then
+        sudo=()
+    elif sudo -n true 2>/dev/null; then
+        sudo=(sudo -n)
+    else
+        echo "The tests also need: ${missing[*]}. Run this once, then try again:" >&2
+        echo "    sudo apt-get install -y ${missing[*]}" >&2
+        exit 1
+    fi
+    echo "Installing ${missing[*]} …" >&2
+    "${sudo[@]}" apt-get update -qq </dev/null >&2
+    DEBIAN_FRONTEND=noninteractive "${sudo[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >&2
+fi
+if ! command -v cargo >/dev/null; then
+    echo "The tests need Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer, with cargo in the PATH." >&2
+    exit 1
+fi
+
+# Built once; the stranger is told which program it is to try.
+cargo test --workspace --locked --no-run
+HEFU_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/hefu"
+export HEFU_BIN
+exec cargo test --workspace --locked --no-fail-fast "$@"
