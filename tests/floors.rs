@@ -19,7 +19,7 @@ const FLOORS: &[(u8, &[&str])] = &[
     (4, &["keys", "identity", "session"]),
     (3, &["authn", "client", "consent", "brand", "audit"]),
     (2, &["store", "jose", "crypto", "outbound", "config"]),
-    (1, &["oauth", "clock", "random", "telemetry"]),
+    (1, &["oauth", "id", "clock", "random", "telemetry"]),
 ];
 
 /// The only arrows between neighbours of one floor: (who, leans on, why). They may not form a circle.

@@ -108,9 +108,11 @@ impl Browser {
                     return id;
                 }
             }
-            if Instant::now() > deadline {
-                panic!("no {ids:?} came; instead: {}", self.describe().await);
-            }
+            assert!(
+                Instant::now() < deadline,
+                "no {ids:?} came; instead: {}",
+                self.describe().await
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
@@ -131,9 +133,11 @@ impl Browser {
         }
         let deadline = Instant::now() + PATIENCE;
         while element.is_displayed().await.is_ok() {
-            if Instant::now() > deadline {
-                panic!("pressing `{id}` led nowhere: {}", self.describe().await);
-            }
+            assert!(
+                Instant::now() < deadline,
+                "pressing `{id}` led nowhere: {}",
+                self.describe().await
+            );
             tokio::time::sleep(Duration::from_millis(30)).await;
         }
     }
@@ -283,6 +287,10 @@ pub fn is_stale(error: &WebDriverError) -> bool {
 fn chromedriver() -> &'static str {
     static DRIVER: OnceLock<(String, Keeper)> = OnceLock::new();
     let (url, _) = DRIVER.get_or_init(|| {
+        #[expect(
+            clippy::zombie_processes,
+            reason = "the keeper ends it when this process is gone"
+        )]
         let mut child = Command::new("chromedriver")
             .arg("--port=0")
             .stdin(Stdio::null())

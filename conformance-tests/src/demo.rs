@@ -17,7 +17,7 @@ use tokio::sync::OnceCell;
 use crate::{keeper::Keeper, visitor::Visitor};
 
 /// How long a first start may take: keys of a dozen entities are made, on a busy machine.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 
 /// What `hefu demo --json` says, in one line.
 #[derive(Clone, Debug, Deserialize)]
@@ -208,9 +208,12 @@ impl Demo {
 
     async fn outbox(&self, phone: &str) -> serde_json::Value {
         let mut url: url::Url = self.said.outbox_url.parse().expect("outbox_url is a URL");
-        if !url.path().ends_with(".json") {
-            url.set_path(&format!("{}.json", url.path().trim_end_matches('/')));
-        }
+        let page = url
+            .path()
+            .trim_end_matches('/')
+            .trim_end_matches(".json")
+            .to_owned();
+        url.set_path(&format!("{page}.json"));
         url.query_pairs_mut().append_pair("to", phone);
         Visitor::new().get(url.as_str()).await.json()
     }

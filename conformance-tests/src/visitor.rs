@@ -36,7 +36,7 @@ impl Visitor {
             .redirect(redirect::Policy::none())
             .no_proxy()
             .dns_resolver(Arc::new(Localhost))
-            .timeout(std::time::Duration::from_secs(60))
+            .timeout(std::time::Duration::from_mins(1))
             .build()
             .expect("an HTTP client");
         Self { http }

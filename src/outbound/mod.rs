@@ -71,11 +71,15 @@ impl Outbound {
             url: String::new(),
             reason: chain_of(&e),
         };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the one place that makes HTTP clients"
+        )]
         let mut builder = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .user_agent("hefu")
             .dns_resolver(Arc::new(GuardedResolver(Arc::clone(&guard))));
         for pem in &options.trust_roots {

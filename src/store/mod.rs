@@ -134,6 +134,10 @@ impl Store {
         let tx = match self.kind {
             // A deferred transaction that turns into a writer fails at once when another one writes; an immediate one waits.
             Kind::Sqlite => self.pool.begin_with("BEGIN IMMEDIATE").await?,
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "the one place that begins transactions"
+            )]
             Kind::Postgres => self.pool.begin().await?,
         };
         Ok(Tx(tx))
