@@ -1,1 +1,7 @@
-//! Proofs of who is at the keyboard: passwords, SMS codes, passkeys, and the throttle before them.
+//! Ways to prove that somebody is who they were before: passwords, SMS codes, passkeys, and the throttle that keeps guessers out.
+//!
+//! Not here: who somebody *is* (`identity`), what a proof opens (`session`, `provider`), and the pages that ask (`web::account`).
+
+mod factor;
+
+pub use factor::{Factor, amr, level};
