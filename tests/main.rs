@@ -3,4 +3,5 @@
 
 mod dependencies;
 mod floors;
+mod store;
 mod support;

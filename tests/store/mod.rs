@@ -1,0 +1,5 @@
+//! The store suite: every function that speaks SQL, on SQLite and on PostgreSQL.
+
+mod audit;
+mod ground;
+mod keys;
