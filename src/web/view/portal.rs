@@ -1,0 +1,57 @@
+//! A portal of the demo: which service do I want, and what did this portal learn of me? All of it comes from validated tokens.
+
+use askama::Template;
+
+use super::frame::{Frame, Hop};
+use super::language::Message;
+
+/// `/` of a portal
+#[derive(Debug, Template)]
+#[template(path = "portal_home.html")]
+pub struct PortalHome {
+    pub frame: Frame,
+    /// The place the portal serves, e.g. 广东省.
+    pub region: String,
+    pub visitor: Option<Visitor>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub name: Option<String>,
+    /// `rn1` to `rn4`.
+    pub level: Option<String>,
+    pub number_masked: Option<String>,
+    pub acr: Option<String>,
+    pub sub: String,
+    /// Every claim received, by name.
+    pub claims: Vec<(String, String)>,
+    /// From the provider up to the anchor: why this portal believes it.
+    pub chain: Vec<Hop>,
+}
+
+impl PortalHome {
+    pub fn heading(&self) -> Message {
+        match &self.visitor {
+            Some(Visitor {
+                name: Some(name), ..
+            }) => Message::new("portal-hello").with("name", name),
+            Some(_) => Message::new("portal-hello-nameless"),
+            None => Message::new("portal-heading").with("region", &self.region),
+        }
+    }
+}
+
+/// After a logout that began here or at the national provider
+#[derive(Debug, Template)]
+#[template(path = "portal_signed_out.html")]
+pub struct PortalSignedOut {
+    pub frame: Frame,
+    /// Ended by the national account (back-channel), not by a press here.
+    pub by_national: bool,
+}
+
+impl PortalSignedOut {
+    pub fn heading(&self) -> Message {
+        Message::new("portal-signed-out-heading").with("portal", self.frame.brand_name())
+    }
+}
