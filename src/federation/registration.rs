@@ -1,0 +1,306 @@
+//! Automatic registration (OpenID Federation 1.0 §12.1) as a rule: from an entity identifier used as `client_id` to a
+//! relying party that the provider can serve. The provider asks `Registrar`; it never looks at chains itself.
+//!
+//! Nothing is stored: a registration lives as long as its chain (§12.1), and is found again from it.
+
+mod keys;
+mod metadata;
+mod names;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use moka::future::Cache;
+use serde_json::{Map, Value};
+
+use crate::clock::UnixTime;
+use crate::federation::chain::TrustChain;
+use crate::federation::entity::EntityId;
+use crate::federation::explain::Explanation;
+use crate::federation::resolve::{ResolveError, ResolveFault, Resolver};
+use crate::federation::trust_mark::{self, TrustMark};
+use crate::jose::JwkSet;
+use crate::oauth::{Algorithm, ErrorCode, Scope};
+
+pub use names::Localized;
+
+/// A relying party as its federation lets it be: resolved metadata, parsed once. Valid until `expires_at`.
+#[derive(Debug, Clone)]
+pub struct ResolvedRelyingParty {
+    /// The `client_id`, character for character.
+    pub entity_id: EntityId,
+    pub trust_anchor: EntityId,
+    /// Never empty; compare character for character.
+    pub redirect_uris: Vec<String>,
+    pub post_logout_redirect_uris: Vec<String>,
+    pub backchannel_logout_uri: Option<String>,
+    pub backchannel_logout_session_required: bool,
+    pub frontchannel_logout_uri: Option<String>,
+    pub frontchannel_logout_session_required: bool,
+    pub initiate_login_uri: Option<String>,
+    pub response_types: BTreeSet<String>,
+    pub grant_types: BTreeSet<String>,
+    /// The protocol keys: request objects, client assertions, encryption to the client. Not the federation keys.
+    pub keys: JwkSet,
+    /// Every method the client may use at the token endpoint; asymmetric ones only (§12.1.1).
+    pub token_endpoint_auth_methods: BTreeSet<String>,
+    pub token_endpoint_auth_signing_alg: Option<Algorithm>,
+    pub request_object_signing_alg: Option<Algorithm>,
+    pub id_token_signed_response_alg: Algorithm,
+    /// None: UserInfo answers in plain JSON.
+    pub userinfo_signed_response_alg: Option<Algorithm>,
+    pub subject_type: SubjectType,
+    /// The host by which pairwise subjects are told apart (OIDC Core 8.1); checked against `sector_identifier_uri`.
+    pub sector: String,
+    /// The scopes that policy leaves; none: no limit was set.
+    pub scope: Option<Scope>,
+    pub default_acr_values: Vec<String>,
+    pub default_max_age: Option<i64>,
+    pub require_auth_time: bool,
+    pub require_pushed_authorization_requests: bool,
+    /// The rest of the resolved `openid_relying_party` metadata, as limits on claims may be written there.
+    pub metadata: Map<String, Value>,
+    /// The name that the immediate superior vouches for; none: show `host()` and 「未核验名称」.
+    pub display_name: Option<Localized>,
+    /// https only, vouched for by the superior.
+    pub logo_uri: Option<String>,
+    /// Immediate superior first, the anchor last: the chain in words.
+    pub superiors: Vec<Superior>,
+    /// Types of the trust marks that count with this anchor.
+    pub trust_marks: Vec<TrustMark>,
+    pub explanation: Arc<Explanation>,
+    /// The registration ends with its chain; ask again afterwards.
+    pub expires_at: UnixTime,
+    chain: Arc<TrustChain>,
+    keys_from: keys::Source,
+    keys_at: UnixTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectType {
+    Public,
+    Pairwise,
+}
+
+/// One authority above the relying party.
+#[derive(Debug, Clone)]
+pub struct Superior {
+    pub entity_id: EntityId,
+    /// As *its* superior names it; the anchor as it names itself.
+    pub name: Option<Localized>,
+}
+
+/// Why a client could not be registered. The redirect URI is not trusted: show a page, never redirect (§12.1.3).
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{client_id}: {reason}")]
+pub struct RegistrationError {
+    pub client_id: EntityId,
+    /// `invalid_trust_anchor`, `invalid_trust_chain`, `invalid_metadata` (to be named in PAR answers only), or
+    /// `temporarily_unavailable`.
+    pub code: ErrorCode,
+    /// For logs and operators.
+    pub reason: String,
+    pub explanation: Arc<Explanation>,
+}
+
+/// Turns entity identifiers into relying parties. Cheap to ask: chains, clients and keys are remembered.
+#[derive(Debug)]
+pub struct Registrar {
+    resolver: Arc<Resolver>,
+    clients: Cache<EntityId, Arc<ResolvedRelyingParty>>,
+}
+
+impl Registrar {
+    pub fn new(resolver: Arc<Resolver>) -> Self {
+        Self {
+            resolver,
+            clients: Cache::new(10_000),
+        }
+    }
+
+    pub fn resolver(&self) -> &Arc<Resolver> {
+        &self.resolver
+    }
+
+    /// Reads a `client_id`; none when it cannot be an entity of a federation (then it is a static client, or nobody).
+    pub fn entity_id(&self, client_id: &str) -> Option<EntityId> {
+        EntityId::parse(client_id, self.resolver.rules().schemes).ok()
+    }
+
+    /// The relying party `client_id`. `hinted_chain` is the `trust_chain` header of its request object, if there is one;
+    /// it is verified like any chain.
+    pub async fn client(
+        &self,
+        client_id: &EntityId,
+        hinted_chain: Option<&[String]>,
+        now: UnixTime,
+    ) -> Result<Arc<ResolvedRelyingParty>, RegistrationError> {
+        let chain = self
+            .resolver
+            .resolve(client_id, hinted_chain, now)
+            .await
+            .map_err(|error| RegistrationError::from(&*error))?;
+        let known = self.clients.get(client_id).await;
+        if let Some(known) = &known
+            && Arc::ptr_eq(&known.chain, &chain)
+            && !known.keys_from.stale(known.keys_at, now)
+        {
+            return Ok(Arc::clone(known));
+        }
+        let client = self.read(&chain, known.as_deref(), now).await?;
+        let client = Arc::new(client);
+        self.clients
+            .insert(client_id.clone(), Arc::clone(&client))
+            .await;
+        Ok(client)
+    }
+
+    /// The same relying party with keys as it publishes them now: for a `kid` that `keys` does not hold. Asks at most
+    /// once a minute per client; otherwise returns what is known.
+    pub async fn with_fresh_keys(
+        &self,
+        client: &Arc<ResolvedRelyingParty>,
+        now: UnixTime,
+    ) -> Result<Arc<ResolvedRelyingParty>, RegistrationError> {
+        if now.since(client.keys_at) < keys::MOST_OFTEN {
+            return Ok(Arc::clone(client));
+        }
+        let chain = self
+            .resolver
+            .renew(&client.entity_id, now)
+            .await
+            .unwrap_or_else(|_| Arc::clone(&client.chain));
+        let mut fresh = self.read(&chain, None, now).await?;
+        fresh.keys_at = now;
+        let fresh = Arc::new(fresh);
+        self.clients
+            .insert(client.entity_id.clone(), Arc::clone(&fresh))
+            .await;
+        Ok(fresh)
+    }
+
+    async fn read(
+        &self,
+        chain: &Arc<TrustChain>,
+        known: Option<&ResolvedRelyingParty>,
+        now: UnixTime,
+    ) -> Result<ResolvedRelyingParty, RegistrationError> {
+        let refuse = |reason: String| RegistrationError {
+            client_id: chain.subject().clone(),
+            code: ErrorCode::InvalidMetadata,
+            explanation: Arc::new(Explanation {
+                outcome: Err(reason.clone()),
+                ..Explanation::of(chain)
+            }),
+            reason,
+        };
+        let parsed = metadata::parse(chain, self.resolver.rules().schemes).map_err(refuse)?;
+        let sector = metadata::sector(&parsed, &**self.resolver.fetcher())
+            .await
+            .map_err(refuse)?;
+        let source = keys::Source::of(&parsed.members).map_err(refuse)?;
+        let fetched = source
+            .load(chain, self.resolver.rules(), &**self.resolver.fetcher())
+            .await;
+        let keys = match (fetched, known) {
+            (Ok(keys), _) => keys,
+            // An unsigned error takes no key away; the chain still bounds how long the old ones serve.
+            (Err(_), Some(known)) if known.keys_from == source => known.keys.clone(),
+            (Err(reason), _) => return Err(refuse(reason)),
+        };
+        let superior = chain.superior_statement();
+        let trust_marks = trust_mark::counted(&self.resolver, chain, now).await;
+        Ok(ResolvedRelyingParty {
+            entity_id: chain.subject().clone(),
+            trust_anchor: chain.anchor().clone(),
+            redirect_uris: parsed.redirect_uris,
+            post_logout_redirect_uris: parsed.post_logout_redirect_uris,
+            backchannel_logout_uri: parsed.backchannel_logout_uri,
+            backchannel_logout_session_required: parsed.backchannel_logout_session_required,
+            frontchannel_logout_uri: parsed.frontchannel_logout_uri,
+            frontchannel_logout_session_required: parsed.frontchannel_logout_session_required,
+            initiate_login_uri: parsed.initiate_login_uri,
+            response_types: parsed.response_types,
+            grant_types: parsed.grant_types,
+            keys,
+            token_endpoint_auth_methods: parsed.token_endpoint_auth_methods,
+            token_endpoint_auth_signing_alg: parsed.token_endpoint_auth_signing_alg,
+            request_object_signing_alg: parsed.request_object_signing_alg,
+            id_token_signed_response_alg: parsed.id_token_signed_response_alg,
+            userinfo_signed_response_alg: parsed.userinfo_signed_response_alg,
+            subject_type: parsed.subject_type,
+            sector,
+            scope: parsed.scope,
+            default_acr_values: parsed.default_acr_values,
+            default_max_age: parsed.default_max_age,
+            require_auth_time: parsed.require_auth_time,
+            require_pushed_authorization_requests: parsed.require_pushed_authorization_requests,
+            metadata: parsed.members,
+            display_name: superior.and_then(names::of_relying_party),
+            logo_uri: superior.and_then(names::logo_of_relying_party),
+            superiors: superiors(chain),
+            trust_marks,
+            explanation: Arc::new(Explanation::of(chain)),
+            expires_at: chain.expires_at(),
+            chain: Arc::clone(chain),
+            keys_from: source,
+            keys_at: now,
+        })
+    }
+}
+
+impl ResolvedRelyingParty {
+    /// What is shown when nobody vouches for a name.
+    pub fn host(&self) -> String {
+        self.entity_id.host()
+    }
+
+    pub fn chain(&self) -> &Arc<TrustChain> {
+        &self.chain
+    }
+
+    pub fn has_trust_mark(&self, trust_mark_type: &str, now: UnixTime) -> bool {
+        self.trust_marks.iter().any(|mark| {
+            mark.trust_mark_type == trust_mark_type && mark.exp.is_none_or(|exp| now < exp)
+        })
+    }
+}
+
+impl From<&ResolveError> for RegistrationError {
+    fn from(error: &ResolveError) -> Self {
+        use crate::federation::statement::Step;
+        let code = match error.kind {
+            ResolveFault::NoAnchor => ErrorCode::InvalidTrustAnchor,
+            ResolveFault::Exhausted => ErrorCode::TemporarilyUnavailable,
+            ResolveFault::Invalid(Step::Policy | Step::Metadata) => ErrorCode::InvalidMetadata,
+            ResolveFault::Subject | ResolveFault::Invalid(_) => ErrorCode::InvalidTrustChain,
+        };
+        Self {
+            client_id: error.subject.clone(),
+            code,
+            reason: error.reason.clone(),
+            explanation: Arc::clone(&error.explanation),
+        }
+    }
+}
+
+/// The authorities of the chain, each with the name that the one above it vouches for.
+fn superiors(chain: &TrustChain) -> Vec<Superior> {
+    let statements = chain.statements();
+    chain
+        .path()
+        .into_iter()
+        .skip(1)
+        .map(|id| {
+            let vouching = statements.iter().find(|s| s.sub == *id && s.iss != s.sub);
+            let own = || chain.anchor_configuration().filter(|s| s.sub == *id);
+            Superior {
+                entity_id: id.clone(),
+                name: vouching
+                    .map(Arc::as_ref)
+                    .or_else(own)
+                    .and_then(names::of_federation_entity),
+            }
+        })
+        .collect()
+}

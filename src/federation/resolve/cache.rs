@@ -1,0 +1,179 @@
+//! What is remembered: statements by (issuer, subject) and chains by subject. Nothing past its `exp`; failures briefly.
+//!
+//! Loads are coalesced: many logins through one portal ask each superior once.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+use moka::future::Cache;
+
+use crate::clock::UnixTime;
+use crate::federation::chain::TrustChain;
+use crate::federation::entity::EntityId;
+use crate::federation::resolve::ResolveError;
+use crate::federation::statement::{EntityStatement, Failure};
+
+/// (issuer, subject); a configuration has both the same.
+pub(super) type Key = (EntityId, EntityId);
+
+#[derive(Debug, Clone)]
+pub(super) enum StatementEntry {
+    Held {
+        statement: Arc<EntityStatement>,
+        /// From then on it is fetched again, though it may still serve when that fails.
+        refresh_at: UnixTime,
+        /// The search that fetched it.
+        run: u64,
+    },
+    Failed {
+        failure: Failure,
+        until: UnixTime,
+        run: u64,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Statements(Cache<Key, Arc<StatementEntry>>);
+
+impl Statements {
+    pub(super) fn new(bytes: u64) -> Self {
+        let weigh = |key: &Key, entry: &Arc<StatementEntry>| {
+            let body = match &**entry {
+                // The parsed form weighs several times the text.
+                StatementEntry::Held { statement, .. } => 4 * statement.jwt().len(),
+                StatementEntry::Failed { failure, .. } => failure.reason.len(),
+            };
+            u32::try_from(key.0.as_str().len() + key.1.as_str().len() + body + 512)
+                .unwrap_or(u32::MAX)
+        };
+        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
+    }
+
+    pub(super) async fn find(&self, key: &Key) -> Option<Arc<StatementEntry>> {
+        self.0.get(key).await
+    }
+
+    /// Replaces what is remembered by what `load` brings; several callers share one load.
+    pub(super) async fn load(
+        &self,
+        key: &Key,
+        stale: bool,
+        load: impl Future<Output = StatementEntry>,
+    ) -> Arc<StatementEntry> {
+        if stale {
+            self.0.invalidate(key).await;
+        }
+        self.0
+            .get_with(key.clone(), async { Arc::new(load.await) })
+            .await
+    }
+}
+
+#[derive(Debug)]
+pub(super) enum ChainEntry {
+    Held(Held),
+    Failed {
+        error: Arc<ResolveError>,
+        until: UnixTime,
+    },
+}
+
+#[derive(Debug)]
+pub(super) struct Held {
+    pub(super) chain: Arc<TrustChain>,
+    refresh_at: AtomicI64,
+    refreshing: AtomicBool,
+}
+
+impl Held {
+    /// Whether the chain should be looked up again; says so to one caller only.
+    pub(super) fn due(&self, now: UnixTime) -> bool {
+        now.0 >= self.refresh_at.load(Ordering::Relaxed)
+            && !self.refreshing.swap(true, Ordering::Relaxed)
+    }
+}
+
+impl ChainEntry {
+    pub(super) fn held(chain: Arc<TrustChain>, refresh_at: UnixTime) -> Self {
+        Self::Held(Held {
+            chain,
+            refresh_at: AtomicI64::new(refresh_at.0),
+            refreshing: AtomicBool::new(false),
+        })
+    }
+}
+
+/// Chains by subject and, when one was asked for, anchor.
+#[derive(Debug)]
+pub(super) struct Chains(Cache<(EntityId, Option<EntityId>), Arc<ChainEntry>>);
+
+impl Chains {
+    pub(super) fn new() -> Self {
+        // The statements inside are shared with those remembered one by one.
+        Self(Cache::new(10_000))
+    }
+
+    pub(super) async fn find(
+        &self,
+        subject: &EntityId,
+        anchor: Option<&EntityId>,
+    ) -> Option<Arc<ChainEntry>> {
+        self.0.get(&(subject.clone(), anchor.cloned())).await
+    }
+
+    pub(super) async fn load(
+        &self,
+        subject: &EntityId,
+        anchor: Option<&EntityId>,
+        load: impl Future<Output = ChainEntry>,
+    ) -> Arc<ChainEntry> {
+        self.0
+            .get_with((subject.clone(), anchor.cloned()), async {
+                Arc::new(load.await)
+            })
+            .await
+    }
+
+    pub(super) async fn put(
+        &self,
+        subject: &EntityId,
+        anchor: Option<&EntityId>,
+        entry: ChainEntry,
+    ) {
+        self.0
+            .insert((subject.clone(), anchor.cloned()), Arc::new(entry))
+            .await;
+    }
+
+    /// Remembers a chain that is to be looked up again at the next occasion.
+    pub(super) async fn hold(
+        &self,
+        subject: &EntityId,
+        anchor: Option<&EntityId>,
+        chain: Arc<TrustChain>,
+        now: UnixTime,
+    ) -> Arc<TrustChain> {
+        self.put(subject, anchor, ChainEntry::held(Arc::clone(&chain), now))
+            .await;
+        chain
+    }
+
+    pub(super) async fn forget(&self, subject: &EntityId, anchor: Option<&EntityId>) {
+        self.0.invalidate(&(subject.clone(), anchor.cloned())).await;
+    }
+
+    pub(super) async fn postpone(
+        &self,
+        subject: &EntityId,
+        anchor: Option<&EntityId>,
+        until: UnixTime,
+    ) {
+        if let Some(entry) = self.find(subject, anchor).await
+            && let ChainEntry::Held(held) = &*entry
+        {
+            held.refresh_at.store(until.0, Ordering::Relaxed);
+            held.refreshing.store(false, Ordering::Relaxed);
+        }
+    }
+}
