@@ -1,0 +1,40 @@
+//! `[entity.federation]`: where an entity stands in the federation.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// What any entity says and believes.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Federation {
+    /// Immediate superiors, in the order of preference; empty for an anchor.
+    pub authority_hints: Vec<String>,
+    /// Whom this entity trusts, known out of band.
+    pub trust_anchors: Vec<TrustAnchor>,
+    pub organization_name: Option<String>,
+    pub contacts: Vec<String>,
+    /// Seconds that the entity configuration lives.
+    pub entity_configuration_lifetime: Option<i64>,
+}
+
+/// A trust anchor: its identifier and the keys it was met with.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrustAnchor {
+    pub id: String,
+    /// A JWK Set as JSON text, in the file itself.
+    #[serde(default, deserialize_with = "json_text")]
+    pub jwks: Option<Value>,
+    /// Or a file that holds it.
+    #[serde(default)]
+    pub jwks_file: Option<PathBuf>,
+}
+
+fn json_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    serde_json::from_str(&text)
+        .map(Some)
+        .map_err(serde::de::Error::custom)
+}

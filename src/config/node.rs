@@ -1,0 +1,79 @@
+//! `[node]`: what the process itself needs: where it listens, whom it may speak to, where its key-encryption key is.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+/// Settings of the process.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    /// Where the entities are served.
+    pub listen: Vec<SocketAddr>,
+    /// Health, readiness and metrics; never reachable from outside.
+    #[serde(default)]
+    pub private_listen: Option<SocketAddr>,
+    /// Certificate chain and key. Without it, a TLS-terminating proxy must stand in front and be listed in `proxies`.
+    #[serde(default)]
+    pub tls: Option<Tls>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    #[serde(default)]
+    pub proxies: Vec<IpNet>,
+    #[serde(default)]
+    pub outbound: Outbound,
+    pub kek: KekSource,
+    #[serde(default)]
+    pub log: Log,
+    /// Unique among the nodes that share a database; leases are held under it. Default: made anew at each start.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Set by the demonstration only; a file cannot.
+    #[serde(skip)]
+    pub demo: Option<Demo>,
+}
+
+/// What only the demonstration may do.
+#[derive(Debug, Clone, Copy)]
+pub struct Demo {
+    pub port: u16,
+    /// Cookies without `Secure`, identifiers with `http`.
+    pub plain_http: bool,
+}
+
+/// Files of the node's certificate; read again when they change.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// Whom the node may speak to beyond public addresses.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outbound {
+    /// Private ranges that other entities live in.
+    pub allow: Vec<IpNet>,
+    /// PEM files of further trust roots.
+    pub trust_roots: Vec<PathBuf>,
+}
+
+/// Where the key-encryption key is: 32 bytes in base64url.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum KekSource {
+    File(PathBuf),
+    /// Name of an environment variable.
+    Env(String),
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, Default, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Log {
+    Text,
+    #[default]
+    Json,
+}
