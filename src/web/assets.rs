@@ -34,6 +34,14 @@ pub fn passkey_js() -> &'static str {
     &ASSETS[3].path
 }
 
+/// Address and content of each, for looking at pages without a server.
+#[cfg(test)]
+pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
+    ASSETS
+        .iter()
+        .map(|asset| (asset.path.as_str(), asset.body.as_str()))
+}
+
 struct Asset {
     path: String,
     content_type: &'static str,

@@ -119,11 +119,11 @@ impl Frame {
         }
     }
 
-    pub fn brand_name(&self) -> &str {
-        match self.language {
+    pub fn brand_name(&self) -> String {
+        quiet(match self.language {
             Language::Chinese => &self.brand.zh,
             Language::English => &self.brand.en,
-        }
+        })
     }
 
     /// A stranger's text, alone in its place.

@@ -164,7 +164,7 @@ impl StepUp {
 
     fn why(&self) -> Message {
         let platform = self.asking.as_ref().map_or_else(
-            || self.frame.brand_name().to_owned(),
+            || self.frame.brand_name(),
             |asking| asking.platform().to_owned(),
         );
         match &self.reason {

@@ -16,6 +16,11 @@ pub mod portal;
 pub mod problem;
 pub mod register;
 
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
 pub use frame::{Asking, Frame, Hop, Place, Vouched, Way};
 pub use language::{Language, Message};
 pub use problem::Problem;
