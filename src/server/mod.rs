@@ -1,1 +1,10 @@
-//! A node: listens, finds the entity for a host, hands requests to its router.
+//! A node: listens, finds the entity for a host, hands requests to its router. What an entity is made of stands in
+//! `entity`; what runs by the clock, in `jobs`.
+
+pub mod dispatch;
+pub mod entity;
+pub mod listen;
+mod private;
+pub mod tls;
+
+pub use private::Readiness;

@@ -3,4 +3,5 @@
 pub mod assets;
 pub mod house;
 pub mod preferences;
+pub mod source;
 pub mod view;

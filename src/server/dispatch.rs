@@ -1,0 +1,344 @@
+//! From a request to the entity it is meant for: exact host, then the longest path. A host that is none of ours gets
+//! 421 (RFC 9110 §15.5.20), and so does a request whose `Host` and `:authority` disagree.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use ipnet::IpNet;
+use tower::ServiceExt;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::limit::RequestBodyLimitLayer;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::timeout::TimeoutLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::config::Address;
+use crate::web::source::Source;
+
+/// The longest body that any door reads.
+const BODY_LIMIT: usize = 128 * 1024;
+/// Longer than any outgoing request that a door waits for.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+/// RFC 8414 §3.1 puts the well-known name before the issuer's path.
+const BEFORE_PATH: [&str; 2] = [
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+];
+
+/// Which router serves which identifier.
+#[derive(Debug, Default)]
+pub struct Table {
+    rows: Vec<Row>,
+    proxies: Vec<IpNet>,
+}
+
+#[derive(Debug)]
+struct Row {
+    address: Address,
+    router: Router,
+}
+
+impl Table {
+    pub fn new(proxies: Vec<IpNet>) -> Self {
+        Self {
+            rows: Vec::new(),
+            proxies,
+        }
+    }
+
+    pub fn add(&mut self, address: Address, router: Router) {
+        self.rows.push(Row { address, router });
+        // Longest path first, so that /gd/gz is found before /gd.
+        self.rows
+            .sort_by_key(|r| std::cmp::Reverse(r.address.path.len()));
+    }
+
+    /// The service that the listeners run.
+    pub fn into_router(self) -> Router {
+        let trace = TraceLayer::new_for_http()
+            .make_span_with(|request: &Request| {
+                // The path only: queries hold codes, states and hints.
+                let id = request.headers().get("x-request-id").and_then(|v| v.to_str().ok()).unwrap_or_default();
+                tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+            })
+            .on_request(())
+            .on_failure(());
+        Router::new()
+            .fallback(dispatch)
+            .with_state(Arc::new(self))
+            .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
+            .layer(TimeoutLayer::with_status_code(
+                StatusCode::SERVICE_UNAVAILABLE,
+                TIME_LIMIT,
+            ))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(trace)
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+    }
+
+    fn find(&self, authority: &str, path: &str) -> Option<(&Row, String)> {
+        self.rows
+            .iter()
+            .filter(|r| r.address.authority == authority)
+            .find_map(|row| {
+                let base = row.address.path.as_str();
+                if base.is_empty() {
+                    return Some((row, path.to_owned()));
+                }
+                if let Some(rest) = path.strip_prefix(base)
+                    && (rest.is_empty() || rest.starts_with('/'))
+                {
+                    return Some((
+                        row,
+                        if rest.is_empty() {
+                            "/".to_owned()
+                        } else {
+                            rest.to_owned()
+                        },
+                    ));
+                }
+                BEFORE_PATH
+                    .iter()
+                    .find(|known| path.strip_prefix(*known) == Some(base))
+                    .map(|known| (row, (*known).to_owned()))
+            })
+    }
+
+    /// The peer, or the last address in `X-Forwarded-For` that is not one of our proxies.
+    fn source(&self, peer: IpAddr, headers: &HeaderMap) -> Source {
+        let listed = |ip: &IpAddr| {
+            self.proxies
+                .iter()
+                .any(|net| net.contains(&ip.to_canonical()))
+        };
+        if !listed(&peer) {
+            return Source(peer.to_canonical());
+        }
+        let forwarded = headers
+            .get_all("x-forwarded-for")
+            .iter()
+            .filter_map(|v| v.to_str().ok());
+        let all = forwarded.collect::<Vec<_>>().join(",");
+        let addresses = all
+            .rsplit(',')
+            .map_while(|part| part.trim().parse::<IpAddr>().ok());
+        Source(
+            addresses
+                .map(|ip| ip.to_canonical())
+                .find(|ip| !listed(ip))
+                .unwrap_or(peer),
+        )
+    }
+}
+
+async fn dispatch(State(table): State<Arc<Table>>, mut request: Request) -> Response {
+    let Some(authority) = authority(request.uri(), request.headers()) else {
+        return misdirected();
+    };
+    let Some((row, path)) = table.find(&authority, request.uri().path()) else {
+        return misdirected();
+    };
+    if let Some(uri) = with_path(request.uri(), &path) {
+        *request.uri_mut() = uri;
+    } else {
+        return StatusCode::BAD_REQUEST.into_response();
+    }
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map(|c| c.0.ip());
+    if let Some(peer) = peer {
+        let source = table.source(peer, request.headers());
+        request.extensions_mut().insert(source);
+    }
+    match row.router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}
+
+/// The host the client means, lower case. HTTP/2 says it in `:authority`, HTTP/1.1 in `Host`; where both are there
+/// they must agree.
+fn authority(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (Some(one), None) => Some(one.to_str().ok()?.to_ascii_lowercase()),
+        (None, None) => None,
+        _ => return None,
+    };
+    match (
+        uri.authority().map(|a| a.as_str().to_ascii_lowercase()),
+        host,
+    ) {
+        (Some(a), Some(b)) if a != b => None,
+        (Some(a), _) => Some(a),
+        (None, host) => host,
+    }
+}
+
+fn with_path(uri: &Uri, path: &str) -> Option<Uri> {
+    let text = uri
+        .query()
+        .map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    text.parse().ok()
+}
+
+fn misdirected() -> Response {
+    let text = "421 Misdirected Request: no entity of this name lives on this node.\n";
+    (
+        StatusCode::MISDIRECTED_REQUEST,
+        [(header::CACHE_CONTROL, "no-store")],
+        text,
+    )
+        .into_response()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
+fn panicked(cause: Box<dyn std::any::Any + Send + 'static>) -> Response<Body> {
+    let said = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied())
+        .unwrap_or("(no message)");
+    tracing::error!(panic = said, "a handler panicked; this is a bug");
+    let mut response = (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "{\"error\":\"server_error\"}",
+    )
+        .into_response();
+    response.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+
+    use super::*;
+
+    fn table(proxies: &[&str]) -> Table {
+        let mut table = Table::new(proxies.iter().map(|p| p.parse().unwrap()).collect());
+        for (id, name) in [
+            ("https://a.cn", "a"),
+            ("https://b.cn/gd", "gd"),
+            ("https://b.cn/gd/gz", "gz"),
+        ] {
+            let router = Router::new().fallback(get(move |uri: Uri, source: Source| async move {
+                format!("{name} {uri} {}", source.0)
+            }));
+            table.add(Address::parse(id, false).unwrap(), router);
+        }
+        table
+    }
+
+    async fn ask(table: Table, uri: &str, headers: &[(&str, &str)]) -> String {
+        let mut request = Request::get(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::empty()).unwrap();
+        request
+            .extensions_mut()
+            .insert(ConnectInfo(SocketAddr::from(([10, 0, 0, 9], 1))));
+        let response = table.into_router().oneshot(request).await.unwrap();
+        let status = response.status();
+        let body = axum::body::to_bytes(response.into_body(), 9999)
+            .await
+            .unwrap();
+        if status.is_success() {
+            String::from_utf8(body.to_vec()).unwrap()
+        } else {
+            status.as_u16().to_string()
+        }
+    }
+
+    #[tokio::test]
+    async fn the_entity_is_found_by_exact_host_and_longest_path() {
+        for (uri, host, expected) in [
+            ("/x?q=1", "a.cn", "a /x?q=1 10.0.0.9"),
+            ("/x", "A.CN", "a /x 10.0.0.9"),
+            ("/gd/x", "b.cn", "gd /x 10.0.0.9"),
+            ("/gd", "b.cn", "gd / 10.0.0.9"),
+            ("/gd/gz/x", "b.cn", "gz /x 10.0.0.9"),
+            (
+                "/gd/.well-known/openid-federation",
+                "b.cn",
+                "gd /.well-known/openid-federation 10.0.0.9",
+            ),
+            (
+                "/.well-known/oauth-authorization-server/gd",
+                "b.cn",
+                "gd /.well-known/oauth-authorization-server 10.0.0.9",
+            ),
+            ("/gdx", "b.cn", "421"),
+            ("/", "b.cn", "421"),
+            ("/", "c.cn", "421"),
+            ("/", "a.cn:8443", "421"),
+            ("/", "a.cn.", "421"),
+        ] {
+            assert_eq!(
+                ask(table(&[]), uri, &[("host", host)]).await,
+                expected,
+                "{host}{uri}"
+            );
+        }
+        assert_eq!(ask(table(&[]), "/", &[]).await, "421");
+        assert_eq!(
+            ask(table(&[]), "https://a.cn/x", &[]).await,
+            "a /x 10.0.0.9"
+        );
+        assert_eq!(
+            ask(table(&[]), "https://a.cn/x", &[("host", "b.cn")]).await,
+            "421"
+        );
+        assert_eq!(
+            ask(table(&[]), "/", &[("host", "a.cn"), ("host", "a.cn")]).await,
+            "421"
+        );
+    }
+
+    #[tokio::test]
+    async fn forwarded_addresses_count_only_from_listed_proxies() {
+        let from = |proxies: &'static [&str], said: &'static str| async move {
+            let answer = ask(
+                table(proxies),
+                "/",
+                &[("host", "a.cn"), ("x-forwarded-for", said)],
+            )
+            .await;
+            answer.rsplit(' ').next().unwrap().to_owned()
+        };
+        assert_eq!(from(&[], "1.2.3.4").await, "10.0.0.9");
+        assert_eq!(from(&["10.0.0.0/8"], "1.2.3.4").await, "1.2.3.4");
+        // What stands in front of the last foreign address was written by the client itself.
+        assert_eq!(
+            from(&["10.0.0.0/8"], "6.6.6.6, 1.2.3.4, 10.0.0.7").await,
+            "1.2.3.4"
+        );
+        assert_eq!(from(&["10.0.0.0/8"], "nonsense").await, "10.0.0.9");
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_answer() {
+        let mut table = Table::new(Vec::new());
+        #[expect(clippy::panic, reason = "this is what is tested")]
+        async fn broken() {
+            panic!("bug");
+        }
+        table.add(
+            Address::parse("https://a.cn", false).unwrap(),
+            Router::new().fallback(get(broken)),
+        );
+        assert_eq!(ask(table, "/", &[("host", "a.cn")]).await, "500");
+    }
+}
