@@ -33,6 +33,7 @@ pub enum Script {
 /// One person's browser, with a profile of its own. End with `close`; a forgotten one ends with the test process.
 pub struct Browser {
     driver: WebDriver,
+    script: Script,
     _profile: TempDir,
 }
 
@@ -71,8 +72,13 @@ impl Browser {
             .expect("a browser");
         Self {
             driver,
+            script,
             _profile: profile,
         }
+    }
+
+    pub fn without_script(&self) -> bool {
+        self.script == Script::Off
     }
 
     pub async fn close(self) {

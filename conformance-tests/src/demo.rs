@@ -19,6 +19,16 @@ use crate::{keeper::Keeper, visitor::Visitor};
 /// How long a first start may take: keys of a dozen entities are made, on a busy machine.
 const START: Duration = Duration::from_mins(2);
 
+/// The brands of the demo's portals, and the host names they are served at.
+const PORTALS: &[(&str, &str)] = &[
+    ("粤省事", "yueshengshi"),
+    ("苏服办", "sufuban"),
+    ("渝快办", "yukuaiban"),
+    ("贵人服务", "guirenfuwu"),
+    ("海易办", "haiyiban"),
+    ("示范村便民", "shifancun"),
+];
+
 /// What `hefu demo --json` says, in one line.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Said {
@@ -54,7 +64,7 @@ pub struct Citizen {
 pub struct Demo {
     pub said: Said,
     child: Child,
-    _keeper: Keeper,
+    keeper: Keeper,
 }
 
 /// The demo that most tests share: each uses citizens of its own. Gone when the test process is gone.
@@ -126,7 +136,7 @@ impl Demo {
         Self {
             said,
             child,
-            _keeper: keeper,
+            keeper,
         }
     }
 
@@ -134,6 +144,7 @@ impl Demo {
     pub fn kill(mut self) {
         self.child.kill().expect("it was running");
         self.child.wait().expect("it ends");
+        self.keeper.dismiss();
     }
 
     pub fn entity(&self, name: &str) -> &Entity {
@@ -144,6 +155,22 @@ impl Demo {
             .unwrap_or_else(|| {
                 let names: Vec<&str> = self.said.entities.iter().map(|e| e.name.as_str()).collect();
                 panic!("the demo has no entity `{name}`, only {names:?}")
+            })
+    }
+
+    /// A portal, by the brand that citizens know.
+    pub fn portal(&self, brand: &str) -> &Entity {
+        let (_, host) = PORTALS
+            .iter()
+            .find(|(b, _)| *b == brand)
+            .expect("a brand of the demo");
+        let portals = self.of_role("portal");
+        portals
+            .into_iter()
+            .find(|e| e.url.contains(&format!("//{host}.")))
+            .unwrap_or_else(|| {
+                let urls: Vec<&str> = self.said.entities.iter().map(|e| e.url.as_str()).collect();
+                panic!("no portal at {host}.localhost, only {urls:?}")
             })
     }
 
@@ -223,6 +250,7 @@ impl Drop for Demo {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.keeper.dismiss();
     }
 }
 

@@ -1,0 +1,7 @@
+//! What programs read and send, over HTTP.
+
+mod crash;
+mod discovery;
+mod federation;
+mod refusals;
+mod walk;
