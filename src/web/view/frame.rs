@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{brand::Brand, clock::UnixTime};
 
-/// The house a page stands in; `crumb` and `shows_account` differ, the design does not.
+/// The house a page stands in: the foot differs, the design does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     Provider,
@@ -30,7 +30,7 @@ pub struct Frame {
     pub brand: Brand,
     /// The entity's path prefix, without a slash at its end; mostly empty.
     pub root: String,
-    /// Path and query of this page as one may come back to it by GET (for the language and elder links).
+    /// Path (with the prefix) and query of this page as one may come back to it by GET, for the language and elder links.
     pub here: String,
     /// Goes into every form that posts to us; empty on a page without forms.
     pub csrf: String,

@@ -3,7 +3,7 @@
 ## Every page
 skip = Skip to the content
 switches = Language and display
-mode-elder = Larger text
+mode-elder = Large text
 mode-standard = Standard text
 language-other = 中文
 stand-in = This is a development stand-in, not a real service. Nobody in it is real.
@@ -238,8 +238,8 @@ provisional = This is provisional: name and number only. Check again with your v
 verify-start = Verify my real name
 changed-at = Last changed:
 no-password = Not set
-change-password = Change
-change-phone = Change
+change-password = Change password
+change-phone = Change number
 added-at = Added
 used-at = Last used:
 passkey-named = Passkey: { $name }

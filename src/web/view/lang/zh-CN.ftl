@@ -17,7 +17,7 @@ save = 保存
 sign-out = 退出登录
 list-comma = 、
 step = 第 { $now } 步，共 { $all } 步
-go-back-to = 返回{ $name }
+go-back-to = 返回 { $name }
 
 ## 谁在请求登录
 asking-label = 请求登录的平台
