@@ -1,6 +1,7 @@
 //! `[entity.provider]`: lifetimes and switches of the OpenID Provider (`docs/architecture.md` has the table).
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Settings of the provider.
 #[derive(Debug, Clone, Deserialize)]
@@ -18,6 +19,9 @@ pub struct Provider {
     pub refresh_token_lifetime: i64,
     pub consent_lifetime: i64,
     pub par_lifetime: i64,
+    /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
+    /// `client_id`, `client_secret`.
+    pub clients: Vec<Map<String, Value>>,
 }
 
 impl Default for Provider {
@@ -32,6 +36,7 @@ impl Default for Provider {
             refresh_token_lifetime: 30 * 86_400,
             consent_lifetime: 365 * 86_400,
             par_lifetime: 90,
+            clients: Vec::new(),
         }
     }
 }

@@ -1,1 +1,9 @@
-//! OpenID Connect as rules: authorize, tokens, logout. Knows no HTTP types; its doors are in `web::oidc`.
+//! OpenID Connect as rules: what a request asks (`request`), what must happen before it is answered (`interaction`), what
+//! is issued and how it ends (`grants`, `tokens`, `logout`). No HTTP types: its doors are in `web::oidc`. How a chain
+//! becomes a client is known to `federation`; how a person is known, to `identity`.
+
+pub mod acr;
+pub mod claims;
+pub mod clients;
+pub mod interaction;
+pub mod request;

@@ -1,7 +1,10 @@
 //! HTTP: reads a request, calls one function of a floor below, renders the answer.
 
 pub mod assets;
+pub mod cookies;
 pub mod house;
+pub mod page;
 pub mod preferences;
 pub mod source;
+pub mod provider_house;
 pub mod view;

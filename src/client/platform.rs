@@ -1,0 +1,62 @@
+//! What people are shown of a relying party: only what somebody vouches for.
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::UnixTime;
+
+/// The platform that asks, as far as it is proven.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Platform {
+    /// The vouched-for name; never the one a stranger gives itself.
+    pub name: Option<String>,
+    /// The host people know it by, shown when there is no name.
+    pub host: String,
+    pub vouched: Vouched,
+    /// From the platform up to the anchor; empty without a chain.
+    pub chain: Vec<Hop>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
+}
+
+/// By whom.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vouched {
+    /// A trust chain to the anchor; `region` in words, for example 广东省.
+    Chain {
+        region: String,
+    },
+    /// An operator of this provider registered it by hand.
+    Registered,
+    No,
+}
+
+/// One party of the chain in words.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Hop {
+    pub name: String,
+    pub entity_id: String,
+    /// Until when its superior's word holds; `None` for the anchor.
+    pub vouched_until: Option<UnixTime>,
+}
+
+impl Platform {
+    pub fn unvouched(host: &str) -> Self {
+        Self {
+            name: None,
+            host: host.to_owned(),
+            vouched: Vouched::No,
+            chain: Vec::new(),
+            policy_uri: None,
+            tos_uri: None,
+        }
+    }
+
+    /// What it is called on our pages.
+    pub fn shown_name(&self) -> &str {
+        match (&self.vouched, &self.name) {
+            (Vouched::No, _) | (_, None) => &self.host,
+            (_, Some(name)) => name,
+        }
+    }
+}

@@ -1,0 +1,131 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn parse(profile: Profile, metadata: &Value) -> Result<Client, MetadataError> {
+    let id = ClientId("https://rp.example".to_owned());
+    let platform = Platform::unvouched("rp.example");
+    Client::parse(
+        id,
+        profile,
+        metadata.as_object().unwrap(),
+        Some([0; 32]),
+        platform,
+        false,
+    )
+}
+
+#[test]
+fn defaults_of_registration() {
+    let client = parse(
+        Profile::Oidc,
+        &json!({"redirect_uris": ["https://rp.example/cb?x=1"]}),
+    )
+    .unwrap();
+    assert_eq!(client.authentication, Authentication::SecretBasic);
+    assert_eq!(client.id_token_alg, Algorithm::RS256);
+    assert_eq!(
+        client.subject,
+        Subject::Pairwise {
+            sector: "rp.example".to_owned()
+        }
+    );
+    assert!(!client.requires_pkce() && client.refresh_tokens);
+}
+
+#[test]
+fn federation_clients_never_use_secrets() {
+    let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]});
+    let client = parse(
+        Profile::Federation,
+        &json!({"redirect_uris": ["https://rp.example/cb"], "jwks": jwks,
+        "token_endpoint_auth_method": "client_secret_basic"}),
+    )
+    .unwrap();
+    assert_eq!(client.authentication, Authentication::PrivateKeyJwt(None));
+    assert!(client.requires_pkce());
+    assert_eq!(
+        parse(
+            Profile::Federation,
+            &json!({"redirect_uris": ["https://rp.example/cb"]})
+        )
+        .err(),
+        Some(MetadataError::Missing("jwks"))
+    );
+}
+
+#[test]
+fn what_is_refused() {
+    let good = "https://rp.example/cb";
+    let cases = [
+        (json!({}), MetadataError::Missing("redirect_uris")),
+        (
+            json!({"redirect_uris": []}),
+            MetadataError::Missing("redirect_uris"),
+        ),
+        (
+            json!({"redirect_uris": "x"}),
+            MetadataError::Value("redirect_uris"),
+        ),
+        (
+            json!({"redirect_uris": [good, 1]}),
+            MetadataError::Value("redirect_uris"),
+        ),
+        (
+            json!({"redirect_uris": ["http://rp.example/cb"]}),
+            MetadataError::RedirectUri("http://rp.example/cb".into()),
+        ),
+        (
+            json!({"redirect_uris": ["https://rp.example/cb#x"]}),
+            MetadataError::RedirectUri("https://rp.example/cb#x".into()),
+        ),
+        (
+            json!({"redirect_uris": ["javascript:alert(1)"], "application_type": "native"}),
+            MetadataError::RedirectUri("javascript:alert(1)".into()),
+        ),
+        (
+            json!({"redirect_uris": ["https://u@rp.example/"]}),
+            MetadataError::RedirectUri("https://u@rp.example/".into()),
+        ),
+        (
+            json!({"redirect_uris": [good], "response_types": ["id_token"]}),
+            MetadataError::Value("response_types"),
+        ),
+        (
+            json!({"redirect_uris": [good], "token_endpoint_auth_method": "client_secret_jwt"}),
+            MetadataError::Value("token_endpoint_auth_method"),
+        ),
+        (
+            json!({"redirect_uris": [good], "id_token_signed_response_alg": "none"}),
+            MetadataError::Value("id_token_signed_response_alg"),
+        ),
+        (
+            json!({"redirect_uris": [good], "token_endpoint_auth_method": "private_key_jwt"}),
+            MetadataError::Missing("jwks"),
+        ),
+        (
+            json!({"redirect_uris": [good], "jwks": {"keys": [{"kty": "oct", "k": "AA"}]}}),
+            MetadataError::Value("jwks"),
+        ),
+        (
+            json!({"redirect_uris": [good], "default_max_age": -1}),
+            MetadataError::Value("default_max_age"),
+        ),
+        (
+            json!({"redirect_uris": [good, "https://other.example/cb"]}),
+            MetadataError::Missing("sector_identifier_uri"),
+        ),
+        (
+            json!({"redirect_uris": [good], "backchannel_logout_uri": "https://rp.example/x#y"}),
+            MetadataError::Value("backchannel_logout_uri"),
+        ),
+    ];
+    for (metadata, error) in cases {
+        assert_eq!(
+            parse(Profile::Oidc, &metadata).err(),
+            Some(error),
+            "{metadata}"
+        );
+    }
+}

@@ -1,0 +1,256 @@
+//! From a `client_id` to a client, wherever it was registered: configuration, database, or the federation.
+//! Nothing is fetched for a client that is known; what is known is at most a few seconds older than its source.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::client::{
+    Authentication, BackChannel, Client, Hop, MetadataError, Platform, Profile, Subject, Vouched,
+    registered,
+};
+use crate::clock::UnixTime;
+use crate::config;
+use crate::federation::registration::{
+    Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
+};
+use crate::id::ClientId;
+use crate::store::{self, Store};
+
+/// Seconds after which a client of the database is read again.
+const STALE: i64 = 5;
+/// Clients of the database that are remembered at most.
+const MOST: usize = 10_000;
+
+/// The ways to the clients of one provider.
+#[derive(Debug)]
+pub struct Clients {
+    configured: HashMap<String, Arc<Client>>,
+    registrar: Option<Arc<Registrar>>,
+    plain_http: bool,
+    known: Mutex<HashMap<String, Remembered>>,
+}
+
+#[derive(Debug, Clone)]
+struct Remembered {
+    client: Option<Arc<Client>>,
+    /// From what it was made, where that is the federation: the same party is not read twice.
+    party: Option<Arc<ResolvedRelyingParty>>,
+    at: UnixTime,
+}
+
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("the client is not known here")]
+    Unknown,
+    /// Federation 1.0 §12.1.3: a page, never a redirect; the code is told in PAR answers only.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
+    #[error("the client's metadata does not fit: {0}")]
+    Metadata(#[from] MetadataError),
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Clients {
+    /// `registrar` is missing where the provider serves registered clients only.
+    pub fn new(
+        settings: &config::provider::Provider,
+        registrar: Option<Arc<Registrar>>,
+        plain_http: bool,
+    ) -> Result<Self, MetadataError> {
+        let mut configured = HashMap::new();
+        for table in &settings.clients {
+            let client = registered::from_config(table, plain_http)?;
+            configured.insert(client.id.0.clone(), Arc::new(client));
+        }
+        Ok(Self {
+            configured,
+            registrar,
+            plain_http,
+            known: Mutex::default(),
+        })
+    }
+
+    /// The client `id`. `hinted_chain` is the unverified `trust_chain` of its request object. May go out to the
+    /// federation: no connection of the store may be held by the caller.
+    pub async fn find(
+        &self,
+        store: &Store,
+        id: &str,
+        hinted_chain: Option<&[String]>,
+        now: UnixTime,
+    ) -> Result<Arc<Client>, ClientError> {
+        if let Some(client) = self.configured.get(id) {
+            return Ok(Arc::clone(client));
+        }
+        if id.len() > 2048 || id.contains('\0') {
+            return Err(ClientError::Unknown);
+        }
+        if let Some((registrar, entity)) = self
+            .registrar
+            .as_ref()
+            .and_then(|r| Some((r, r.entity_id(id)?)))
+        {
+            let party = registrar.client(&entity, hinted_chain, now).await?;
+            return Ok(self.federated(party, now)?);
+        }
+        let known = self.lock().get(id).cloned();
+        if let Some(known) = known.filter(|k| now.since(k.at).abs() < STALE) {
+            return known.client.ok_or(ClientError::Unknown);
+        }
+        let row = registered::find(&mut *store.read().await?, &ClientId(id.to_owned())).await?;
+        let client = row
+            .map(|row| row.client(self.plain_http))
+            .transpose()?
+            .map(Arc::new);
+        self.remember(
+            id,
+            Remembered {
+                client: client.clone(),
+                party: None,
+                at: now,
+            },
+        );
+        client.ok_or(ClientError::Unknown)
+    }
+
+    /// The same client with keys read anew, for a `kid` that nobody has seen (OIDC Core 10.1.1); the registrar limits how often.
+    pub async fn with_fresh_keys(&self, client: &Arc<Client>, now: UnixTime) -> Arc<Client> {
+        let party = self
+            .lock()
+            .get(client.id.as_str())
+            .and_then(|k| k.party.clone());
+        let (Some(registrar), Some(party)) = (&self.registrar, party) else {
+            return Arc::clone(client);
+        };
+        match registrar.with_fresh_keys(&party, now).await {
+            Ok(party) => self
+                .federated(party, now)
+                .unwrap_or_else(|_| Arc::clone(client)),
+            Err(_) => Arc::clone(client),
+        }
+    }
+
+    fn federated(
+        &self,
+        party: Arc<ResolvedRelyingParty>,
+        now: UnixTime,
+    ) -> Result<Arc<Client>, MetadataError> {
+        let id = party.entity_id.to_string();
+        if let Some(Remembered {
+            client: Some(client),
+            party: Some(before),
+            ..
+        }) = self.lock().get(&id)
+            && Arc::ptr_eq(before, &party)
+        {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(of_federation(&party)?);
+        self.remember(
+            &id,
+            Remembered {
+                client: Some(Arc::clone(&client)),
+                party: Some(party),
+                at: now,
+            },
+        );
+        Ok(client)
+    }
+
+    fn remember(&self, id: &str, what: Remembered) {
+        let mut known = self.lock();
+        if known.len() >= MOST {
+            known.clear();
+        }
+        known.insert(id.to_owned(), what);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Remembered>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A relying party of the federation as a client of ours.
+fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> {
+    if !crate::client::ISSUED.contains(&party.id_token_signed_response_alg) {
+        return Err(MetadataError::Value("id_token_signed_response_alg"));
+    }
+    Ok(Client {
+        id: ClientId(party.entity_id.to_string()),
+        profile: Profile::Federation,
+        redirect_uris: party.redirect_uris.clone(),
+        post_logout_redirect_uris: party.post_logout_redirect_uris.clone(),
+        authentication: Authentication::PrivateKeyJwt(party.token_endpoint_auth_signing_alg),
+        secret: None,
+        keys: party.keys.clone(),
+        jwks_uri: None,
+        id_token_alg: party.id_token_signed_response_alg,
+        request_object_alg: party.request_object_signing_alg,
+        subject: match party.subject_type {
+            SubjectType::Public => Subject::Public,
+            SubjectType::Pairwise => Subject::Pairwise {
+                sector: party.sector.clone(),
+            },
+        },
+        required_acr: Vec::new(),
+        default_acr: party.default_acr_values.clone(),
+        default_max_age: party.default_max_age,
+        require_auth_time: party.require_auth_time,
+        require_pushed_requests: party.require_pushed_authorization_requests,
+        back_channel: party
+            .backchannel_logout_uri
+            .as_deref()
+            .and_then(|uri| uri.parse().ok())
+            .map(|uri| BackChannel {
+                uri,
+                session_required: party.backchannel_logout_session_required,
+            }),
+        scope_limit: party.scope.clone(),
+        refresh_tokens: party.grant_types.contains("refresh_token"),
+        platform: platform(party),
+    })
+}
+
+/// What the chain says in words: the portal's name as its superior vouches for it, and who stands above.
+fn platform(party: &ResolvedRelyingParty) -> Platform {
+    const LANGUAGES: [&str; 2] = ["zh-CN", "zh"];
+    let name = party
+        .display_name
+        .as_ref()
+        .map(|n| n.best(&LANGUAGES).to_owned());
+    let mut chain = vec![Hop {
+        name: name.clone().unwrap_or_else(|| party.host()),
+        entity_id: party.entity_id.to_string(),
+        vouched_until: Some(party.expires_at),
+    }];
+    let last = party.superiors.len().saturating_sub(1);
+    for (i, superior) in party.superiors.iter().enumerate() {
+        chain.push(Hop {
+            name: superior.name.as_ref().map_or_else(
+                || superior.entity_id.host(),
+                |n| n.best(&LANGUAGES).to_owned(),
+            ),
+            entity_id: superior.entity_id.to_string(),
+            vouched_until: (i != last).then_some(party.expires_at),
+        });
+    }
+    // From the province down to the immediate superior, as an address is said: 重庆市示范区.
+    let region: String = chain[1..chain.len().saturating_sub(1).max(1)]
+        .iter()
+        .rev()
+        .map(|hop| hop.name.as_str())
+        .collect();
+    Platform {
+        vouched: match name {
+            Some(_) => Vouched::Chain { region },
+            None => Vouched::No,
+        },
+        host: party.host(),
+        name,
+        chain,
+        policy_uri: None,
+        tos_uri: None,
+    }
+}

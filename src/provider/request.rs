@@ -1,0 +1,386 @@
+//! The authorization request: what strangers send becomes an `AuthorizationRequest` in which wrong states cannot be
+//! written. `read` is the order of the checks, on one page; each step takes what the one before returned.
+//! What happens with a good request is decided in `interaction`.
+
+mod object;
+mod parameters;
+
+use serde::{Deserialize, Serialize};
+
+use super::acr::Level;
+use super::claims::{ClaimsRequest, SCOPES};
+use crate::client::{Client, Profile};
+use crate::clock::UnixTime;
+use crate::id::ClientId;
+use crate::oauth::{Error, ErrorCode, Scope};
+
+pub use object::{OneUse, hinted_chain};
+pub use parameters::Parameters;
+
+/// A request that may be acted on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuthorizationRequest {
+    pub client: ClientId,
+    pub answer: Return,
+    pub scope: Scope,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<String>,
+    #[serde(default)]
+    pub prompt: Prompt,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_age: Option<i64>,
+    #[serde(default)]
+    pub acr: AcrWish,
+    #[serde(default)]
+    pub claims: ClaimsRequest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login_hint: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ui_locales: Option<String>,
+    /// S256 only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code_challenge: Option<String>,
+    /// The `sub` that an `id_token_hint` or the `claims` parameter names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hinted_sub: Option<String>,
+    /// Hash of the pushed request's reference, in base64url: a pushed request is answered once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<String>,
+}
+
+/// The proven place where the answer goes, and how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Return {
+    pub redirect_uri: String,
+    pub mode: ResponseMode,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResponseMode {
+    Query,
+    Fragment,
+    FormPost,
+}
+
+impl ResponseMode {
+    fn parse(text: &str) -> Option<Self> {
+        match text {
+            "query" => Some(Self::Query),
+            "fragment" => Some(Self::Fragment),
+            "form_post" => Some(Self::FormPost),
+            _ => None,
+        }
+    }
+}
+
+/// `prompt` (OIDC Core 3.1.2.1); `none` stands alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Prompt {
+    pub none: bool,
+    pub login: bool,
+    pub consent: bool,
+    pub select_account: bool,
+    pub create: bool,
+}
+
+/// Which levels are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcrWish {
+    /// In order of preference; never a reason to fail (OIDC Core 3.1.2.1).
+    pub voluntary: Vec<Level>,
+    /// One of these must be reached (OIDC Core 5.5.1.1); an empty list asks for what nobody has.
+    pub binding: Option<Vec<Level>>,
+}
+
+/// Why a request is not acted on, and who hears of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The redirect URI is not proven: a page of ours, never a redirect.
+    Page(Error),
+    /// The relying party hears of it.
+    Redirect(Return, Error),
+}
+
+/// What a request is read against.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    pub issuer: &'a str,
+    pub acr_base: &'a str,
+    pub now: UnixTime,
+    /// The client proved itself when it pushed this request (RFC 9126).
+    pub authenticated: bool,
+}
+
+/// Reads a request of `client`. Besides the request it returns what may be used once and must now be marked.
+pub fn read(
+    sent: &Parameters,
+    client: &Client,
+    context: &Context<'_>,
+) -> Result<(AuthorizationRequest, Option<OneUse>), Refusal> {
+    // RFC 6749 §3.1: a repeated parameter makes the request invalid; those that say where answers go are not believed.
+    if sent.repeats(&["client_id", "redirect_uri", "request", "request_uri"]) {
+        return Err(Refusal::Page(Error::invalid_request(
+            "a parameter is repeated",
+        )));
+    }
+    // RFC 9101 §6 and OpenID Federation 1.0 §12.1.1: what is signed, and what counts.
+    let opened = object::open(sent, client, context);
+    let parameters = match &opened {
+        Ok((parameters, _)) => parameters,
+        // The object cannot be believed, so neither can the address in it: the outer one, if it is registered.
+        Err(error) => return Err(unopened(sent, client, error.clone())),
+    };
+    let one_use = opened
+        .as_ref()
+        .ok()
+        .and_then(|(_, one_use)| one_use.clone());
+    // OIDC Core 3.1.2.1: exact comparison with the registered ones.
+    let answer = place_of_answer(parameters, client).map_err(Refusal::Page)?;
+    // From here on the relying party hears of what is wrong.
+    let refuse = |error| Refusal::Redirect(answer.clone(), error);
+    if sent.repeats_any() || parameters.repeats_any() {
+        return Err(refuse(Error::invalid_request("a parameter is repeated")));
+    }
+    must_be_signed(sent, client, context).map_err(refuse)?;
+    response_mode(parameters).map_err(refuse)?;
+    response_type(parameters).map_err(refuse)?;
+    let scope = scope(parameters, client).map_err(refuse)?;
+    let code_challenge = pkce(parameters, client).map_err(refuse)?;
+    let prompt = prompt(parameters).map_err(refuse)?;
+    let nonce = nonce(parameters).map_err(refuse)?;
+    let max_age = max_age(parameters, client).map_err(refuse)?;
+    let claims = match parameters.get("claims") {
+        None => ClaimsRequest::default(),
+        Some(text) => ClaimsRequest::parse(text).map_err(refuse)?,
+    };
+    let request = AuthorizationRequest {
+        client: client.id.clone(),
+        scope,
+        nonce,
+        prompt,
+        max_age,
+        acr: acr(parameters, client, &claims, context),
+        login_hint: parameters
+            .get("login_hint")
+            .map(|s| s.chars().take(128).collect()),
+        ui_locales: parameters
+            .get("ui_locales")
+            .map(|s| s.chars().take(200).collect()),
+        code_challenge,
+        hinted_sub: claims
+            .id_token
+            .get("sub")
+            .and_then(|wish| wish.values.first()?.as_str().map(str::to_owned)),
+        claims,
+        pushed: None,
+        answer,
+    };
+    Ok((request, one_use))
+}
+
+/// An object that does not open: told to the outer redirect URI if that is the client's own, else on a page.
+fn unopened(sent: &Parameters, client: &Client, error: Error) -> Refusal {
+    match place_of_answer(sent, client) {
+        Ok(answer) => Refusal::Redirect(answer, error),
+        Err(_) => Refusal::Page(error),
+    }
+}
+
+fn place_of_answer(parameters: &Parameters, client: &Client) -> Result<Return, Error> {
+    let redirect_uri = parameters
+        .get("redirect_uri")
+        .ok_or_else(|| Error::invalid_request("redirect_uri is missing"))?;
+    if !client
+        .redirect_uris
+        .iter()
+        .any(|known| known == redirect_uri)
+    {
+        return Err(Error::invalid_request(
+            "redirect_uri is not one of those registered for this client",
+        ));
+    }
+    Ok(Return {
+        redirect_uri: redirect_uri.to_owned(),
+        // An unknown mode is refused below; its error goes in the query.
+        mode: parameters
+            .get("response_mode")
+            .and_then(ResponseMode::parse)
+            .unwrap_or(ResponseMode::Query),
+        state: parameters.get("state").map(str::to_owned),
+    })
+}
+
+/// Federation 1.0 §12.1.1: an automatically registered client signs its request, or authenticates when pushing it.
+fn must_be_signed(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result<(), Error> {
+    let signed = sent.get("request").is_some();
+    if client.profile == Profile::Federation && !signed && !context.authenticated {
+        return Err(Error::invalid_request(
+            "a client of the federation sends its request as a signed request object or pushes it",
+        ));
+    }
+    if client.require_pushed_requests && !context.authenticated {
+        return Err(Error::invalid_request(
+            "this client must push its authorization requests",
+        ));
+    }
+    Ok(())
+}
+
+fn response_mode(parameters: &Parameters) -> Result<(), Error> {
+    match parameters.get("response_mode") {
+        Some(mode) if ResponseMode::parse(mode).is_none() => Err(Error::invalid_request(
+            "response_mode is query, fragment or form_post",
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn response_type(parameters: &Parameters) -> Result<(), Error> {
+    match parameters.get("response_type") {
+        None => Err(Error::invalid_request("response_type is missing")),
+        Some("code") => Ok(()),
+        Some(_) => Err(Error::new(
+            ErrorCode::UnsupportedResponseType,
+            "only response_type code is supported",
+        )),
+    }
+}
+
+/// Scopes we do not know or the client may not have are left out (OIDC Core 3.1.2.1: unknown ones are ignored).
+fn scope(parameters: &Parameters, client: &Client) -> Result<Scope, Error> {
+    let invalid = |text: &'static str| Error::new(ErrorCode::InvalidScope, text);
+    let asked = Scope::parse(parameters.get("scope").unwrap_or_default())
+        .ok_or_else(|| invalid("scope holds a character that is not allowed"))?;
+    if !asked.contains(Scope::OPENID) {
+        return Err(invalid("scope must contain openid"));
+    }
+    Ok(asked.filtered(|name| {
+        SCOPES.iter().any(|(known, _)| *known == name)
+            && (name == Scope::OPENID
+                || client
+                    .scope_limit
+                    .as_ref()
+                    .is_none_or(|limit| limit.contains(name)))
+            && (name != Scope::OFFLINE_ACCESS || client.refresh_tokens)
+    }))
+}
+
+/// RFC 7636 §4.2: S256 only, and required where nothing else binds the code.
+fn pkce(parameters: &Parameters, client: &Client) -> Result<Option<String>, Error> {
+    let challenge = parameters.get("code_challenge");
+    match (challenge, parameters.get("code_challenge_method")) {
+        (None, None) if client.requires_pkce() => Err(Error::invalid_request(
+            "code_challenge is missing: PKCE with S256 is required",
+        )),
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(Error::invalid_request("code_challenge is missing")),
+        // An absent method means `plain`.
+        (Some(challenge), Some("S256")) => {
+            let fits = challenge.len() == 43
+                && challenge
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+            if fits {
+                Ok(Some(challenge.to_owned()))
+            } else {
+                Err(Error::invalid_request(
+                    "code_challenge is not a base64url SHA-256",
+                ))
+            }
+        }
+        (Some(_), _) => Err(Error::invalid_request("code_challenge_method must be S256")),
+    }
+}
+
+fn prompt(parameters: &Parameters) -> Result<Prompt, Error> {
+    let mut prompt = Prompt::default();
+    let values: Vec<&str> = parameters
+        .get("prompt")
+        .unwrap_or_default()
+        .split(' ')
+        .filter(|v| !v.is_empty())
+        .collect();
+    for value in &values {
+        match *value {
+            "none" => prompt.none = true,
+            "login" => prompt.login = true,
+            "consent" => prompt.consent = true,
+            "select_account" => prompt.select_account = true,
+            "create" => prompt.create = true,
+            _ => {}
+        }
+    }
+    if prompt.none && values.len() > 1 {
+        return Err(Error::invalid_request("prompt=none stands alone"));
+    }
+    Ok(prompt)
+}
+
+fn nonce(parameters: &Parameters) -> Result<Option<String>, Error> {
+    match parameters.get("nonce") {
+        Some(nonce) if nonce.len() > 512 => {
+            Err(Error::invalid_request("nonce is longer than 512 bytes"))
+        }
+        nonce => Ok(nonce.map(str::to_owned)),
+    }
+}
+
+fn max_age(parameters: &Parameters, client: &Client) -> Result<Option<i64>, Error> {
+    match parameters.get("max_age") {
+        None => Ok(client.default_max_age),
+        Some(text) => text
+            .parse::<i64>()
+            .ok()
+            .filter(|n| *n >= 0)
+            .map(Some)
+            .ok_or_else(|| Error::invalid_request("max_age is not a number of seconds")),
+    }
+}
+
+fn acr(
+    parameters: &Parameters,
+    client: &Client,
+    claims: &ClaimsRequest,
+    context: &Context<'_>,
+) -> AcrWish {
+    let level = |text: &str| Level::parse(text, context.acr_base);
+    let asked: Vec<Level> = parameters
+        .get("acr_values")
+        .unwrap_or_default()
+        .split(' ')
+        .filter_map(level)
+        .collect();
+    let wish = claims.id_token.get("acr");
+    let wished: Vec<Level> = wish
+        .into_iter()
+        .flat_map(|w| &w.values)
+        .filter_map(|v| level(v.as_str()?))
+        .collect();
+    let essential = wish.is_some_and(|w| w.essential && !w.values.is_empty());
+    let required: Vec<Level> = client
+        .required_acr
+        .iter()
+        .filter_map(|v| level(v))
+        .collect();
+    let binding = if essential {
+        Some(wished.clone())
+    } else if client.required_acr.is_empty() {
+        None
+    } else {
+        Some(required)
+    };
+    let voluntary = if !asked.is_empty() {
+        asked
+    } else if !essential && !wished.is_empty() {
+        wished
+    } else {
+        client.default_acr.iter().filter_map(|v| level(v)).collect()
+    };
+    AcrWish { voluntary, binding }
+}
+
+#[cfg(test)]
+mod tests;

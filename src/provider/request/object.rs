@@ -1,0 +1,175 @@
+//! Request objects by value (RFC 9101, OIDC Core 6.1, OpenID Federation 1.0 §12.1.1): opened with the client's own keys.
+
+use serde_json::Value;
+
+use super::{Context, Parameters};
+use crate::client::{Client, Profile};
+use crate::clock::UnixTime;
+use crate::crypto::sha256;
+use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
+use crate::oauth::{Algorithm, Error, ErrorCode};
+
+/// A signed request that carries trust chains is long.
+const LIMIT: usize = 64 * 1024;
+/// Seconds by which clocks may differ.
+const LEEWAY: i64 = 10;
+/// Nothing that must be remembered until it expires may live longer.
+const LONGEST: i64 = 24 * 3600;
+
+/// Something that may be used once until it expires: the store keeps its hash.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OneUse {
+    pub mark: [u8; 32],
+    pub expires_at: UnixTime,
+}
+
+impl OneUse {
+    /// `kind` keeps request objects and assertions apart, `by` the senders.
+    pub fn of(kind: &str, by: &str, jti: &str, expires_at: UnixTime) -> Self {
+        Self {
+            mark: sha256(format!("{kind}\n{by}\n{jti}").as_bytes()),
+            // A verifier may accept a little past the expiry.
+            expires_at: expires_at.plus(LEEWAY),
+        }
+    }
+}
+
+/// The `trust_chain` of a request object that nobody has verified: a help for finding out who sends it
+/// (OpenID Federation 1.0 §4.3; the payload claim is the legacy place, §12.1.1.1).
+pub fn hinted_chain(sent: &Parameters) -> Option<Vec<String>> {
+    let (header, claims) = jwt::peek(sent.get("request")?, LIMIT).ok()?;
+    let chain = header
+        .members
+        .get("trust_chain")
+        .or_else(|| claims.get("trust_chain"))?;
+    chain
+        .as_array()?
+        .iter()
+        .map(|v| v.as_str().map(str::to_owned))
+        .collect()
+}
+
+/// The parameters that count.
+pub(super) fn open(
+    sent: &Parameters,
+    client: &Client,
+    context: &Context<'_>,
+) -> Result<(Parameters, Option<OneUse>), Error> {
+    if sent.get("request_uri").is_some() {
+        // Pushed requests were taken out before; everything else would be a fetch, which we do not offer.
+        return Err(if sent.get("request").is_some() {
+            Error::invalid_request("request and request_uri exclude each other")
+        } else {
+            Error::new(
+                ErrorCode::RequestUriNotSupported,
+                "request_uri is only supported for pushed requests",
+            )
+        });
+    }
+    let Some(token) = sent.get("request") else {
+        return Ok((sent.clone(), None));
+    };
+    let federation = client.profile == Profile::Federation;
+    let allowed: Vec<Algorithm> = match client.request_object_alg {
+        Some(alg) => vec![alg],
+        None => Algorithm::ALL.to_vec(),
+    };
+    let expected = Expected {
+        issuer: client.id.as_str(),
+        audience: if federation {
+            // Federation 1.0 §12.1.1.1: our entity identifier is the only value.
+            Audience::Only(std::slice::from_ref(&context.issuer))
+        } else {
+            Audience::Contains(std::slice::from_ref(&context.issuer))
+        },
+        // RFC 9101 §10.8: any other type is another kind of token.
+        typ: Typ::AbsentOr(&["oauth-authz-req+jwt", "JWT"]),
+        algorithms: &allowed,
+        now: context.now,
+        leeway: LEEWAY,
+        accept_expired: false,
+        limit: LIMIT,
+    };
+    let claims = jwt::verify(token, &client.keys, &expected).map_err(|e| refused(&e))?;
+    let invalid = |text: &'static str| Error::new(ErrorCode::InvalidRequestObject, text);
+    // Both name the client; RFC 9101 §5 and §6.3.
+    if claims.get("client_id").and_then(Value::as_str) != Some(client.id.as_str()) {
+        return Err(invalid(
+            "client_id of the request object is not that of the request",
+        ));
+    }
+    if claims.contains_key("request") || claims.contains_key("request_uri") {
+        return Err(invalid(
+            "a request object holds no request and no request_uri",
+        ));
+    }
+    // RFC 9101 §10.8: it must not pass as a client assertion; Federation 1.0 §12.1.1.1 forbids `sub` altogether.
+    match claims.get("sub") {
+        None => {}
+        Some(sub) if federation || sub.as_str() == Some(client.id.as_str()) => {
+            return Err(invalid("the request object must not hold sub"));
+        }
+        Some(_) => {}
+    }
+    let expires_at = jwt::time(&claims, "exp")
+        .ok()
+        .flatten()
+        .ok_or_else(|| invalid("exp is missing"))?;
+    let one_use = match claims.get("jti").and_then(Value::as_str) {
+        Some(jti) if !jti.is_empty() => {
+            if expires_at.since(context.now) > LONGEST {
+                return Err(invalid("exp lies more than a day ahead"));
+            }
+            Some(OneUse::of(
+                "request object",
+                client.id.as_str(),
+                jti,
+                expires_at,
+            ))
+        }
+        _ if federation => return Err(invalid("jti is missing")),
+        _ => None,
+    };
+    let inner = Parameters::of_claims(&claims).without(&[
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "sub",
+        "trust_chain",
+    ]);
+    let counted = if federation {
+        // RFC 9101 §6.3: nothing outside counts.
+        inner
+    } else {
+        // OIDC Core 6.1: what is inside wins.
+        sent.overlaid(inner)
+    };
+    Ok((counted, one_use))
+}
+
+fn refused(error: &JwtError) -> Error {
+    let text: &'static str = match error {
+        JwtError::Jws(JwsError::Algorithm) => {
+            "the request object is not signed with an allowed algorithm"
+        }
+        JwtError::Jws(JwsError::NoKey) => "no key of the client fits the request object",
+        JwtError::Jws(JwsError::Signature) => "the signature of the request object does not verify",
+        JwtError::Jws(JwsError::TooLong) => "the request object is too long",
+        JwtError::Jws(_) => "the request object is not a signed JWT",
+        JwtError::Typ => "the request object has the typ of another kind of token",
+        JwtError::Payload => {
+            "the payload of the request object is not a JSON object without repeated members"
+        }
+        JwtError::Issuer => "iss of the request object is not the client_id",
+        JwtError::Audience => "aud of the request object is not this issuer",
+        JwtError::Expired => "the request object has expired",
+        JwtError::NotYet => "the request object is not valid yet",
+        JwtError::Claim(_) => {
+            "the request object lacks iss, aud or exp, or one of them has a wrong type"
+        }
+    };
+    Error::new(ErrorCode::InvalidRequestObject, text)
+}
