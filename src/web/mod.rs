@@ -5,6 +5,6 @@ pub mod cookies;
 pub mod house;
 pub mod page;
 pub mod preferences;
-pub mod source;
 pub mod provider_house;
+pub mod source;
 pub mod view;
