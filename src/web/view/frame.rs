@@ -226,23 +226,23 @@ impl Frame {
 
 /// The name of a message, also where a template hands it on by reference.
 pub trait Key {
-    fn name(&self) -> &'static str;
+    fn name(self) -> &'static str;
 }
 
 impl Key for &'static str {
-    fn name(&self) -> &'static str {
+    fn name(self) -> &'static str {
         self
     }
 }
 
 impl Key for &&'static str {
-    fn name(&self) -> &'static str {
+    fn name(self) -> &'static str {
         self
     }
 }
 
-/// One sentence on top of the page after something was done.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One sentence on top of the page after something was done. It survives the redirect after a form as a code: `?done=passkey-added`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     AccountCreated,
     Verified,
@@ -254,25 +254,50 @@ pub enum Notice {
     PasskeyRemoved,
     SessionEnded,
     SessionsEnded,
-    ConsentWithdrawn { platform: String },
+    ConsentWithdrawn,
 }
 
 impl Notice {
-    pub fn message(&self) -> Message {
+    pub const ALL: [Self; 11] = [
+        Self::AccountCreated,
+        Self::Verified,
+        Self::CodeSent,
+        Self::PasswordChanged,
+        Self::PhoneChanged,
+        Self::PasskeyAdded,
+        Self::PasskeyRenamed,
+        Self::PasskeyRemoved,
+        Self::SessionEnded,
+        Self::SessionsEnded,
+        Self::ConsentWithdrawn,
+    ];
+
+    /// The notice of a code; a code that is none says nothing.
+    pub fn of(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|notice| notice.code() == code)
+    }
+
+    pub fn code(self) -> &'static str {
+        self.key().trim_start_matches("notice-")
+    }
+
+    pub fn message(self) -> Message {
+        Message::new(self.key())
+    }
+
+    fn key(self) -> &'static str {
         match self {
-            Self::AccountCreated => Message::new("notice-account-created"),
-            Self::Verified => Message::new("notice-verified"),
-            Self::CodeSent => Message::new("notice-code-sent"),
-            Self::PasswordChanged => Message::new("notice-password-changed"),
-            Self::PhoneChanged => Message::new("notice-phone-changed"),
-            Self::PasskeyAdded => Message::new("notice-passkey-added"),
-            Self::PasskeyRenamed => Message::new("notice-passkey-renamed"),
-            Self::PasskeyRemoved => Message::new("notice-passkey-removed"),
-            Self::SessionEnded => Message::new("notice-session-ended"),
-            Self::SessionsEnded => Message::new("notice-sessions-ended"),
-            Self::ConsentWithdrawn { platform } => {
-                Message::new("notice-consent-withdrawn").with("platform", platform)
-            }
+            Self::AccountCreated => "notice-account-created",
+            Self::Verified => "notice-verified",
+            Self::CodeSent => "notice-code-sent",
+            Self::PasswordChanged => "notice-password-changed",
+            Self::PhoneChanged => "notice-phone-changed",
+            Self::PasskeyAdded => "notice-passkey-added",
+            Self::PasskeyRenamed => "notice-passkey-renamed",
+            Self::PasskeyRemoved => "notice-passkey-removed",
+            Self::SessionEnded => "notice-session-ended",
+            Self::SessionsEnded => "notice-sessions-ended",
+            Self::ConsentWithdrawn => "notice-consent-withdrawn",
         }
     }
 }

@@ -50,6 +50,7 @@ impl Language {
         }
     }
 
+    #[must_use]
     pub fn other(self) -> Self {
         match self {
             Self::Chinese => Self::English,

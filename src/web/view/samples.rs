@@ -27,18 +27,21 @@ pub fn all(language: Language, elder: bool) -> Vec<(String, String)> {
     let f = Set { language, elder };
     let mut out: Vec<(String, String)> = Vec::new();
     let mut add = |name: &str, html: String| out.push((name.to_owned(), html));
-    add("Login", f.login(f.provider(), Some(guangdong())).html());
-    add("Login.account", f.login(f.provider(), None).html());
+    add("Login", Set::login(f.provider(), Some(guangdong())).html());
+    add("Login.account", Set::login(f.provider(), None).html());
     add(
         "Login.village",
-        f.login(f.provider(), Some(village())).html(),
+        Set::login(f.provider(), Some(village())).html(),
     );
     add(
         "Login.stranger",
-        f.login(f.provider(), Some(stranger())).html(),
+        Set::login(f.provider(), Some(stranger())).html(),
     );
     let refused = f.provider().with_problem(Problem::LoginRefused);
-    add("Login.refused", f.login(refused, Some(guangdong())).html());
+    add(
+        "Login.refused",
+        Set::login(refused, Some(guangdong())).html(),
+    );
     for (name, purpose) in [
         ("Login", Purpose::Login),
         ("Create", Purpose::Create),
@@ -47,22 +50,21 @@ pub fn all(language: Language, elder: bool) -> Vec<(String, String)> {
     ] {
         add(
             &format!("AskPhone.{name}"),
-            f.ask_phone(f.provider(), purpose).html(),
+            Set::ask_phone(f.provider(), purpose).html(),
         );
     }
     add(
         "AskPhone.problem",
-        f.ask_phone(
+        Set::ask_phone(
             f.provider().with_problem(Problem::PhoneInvalid),
             Purpose::Create,
         )
         .html(),
     );
-    add("EnterCode", f.enter_code(f.provider()).html());
+    add("EnterCode", Set::enter_code(f.provider()).html());
     add(
         "EnterCode.wrong",
-        f.enter_code(f.provider().with_problem(Problem::CodeWrong))
-            .html(),
+        Set::enter_code(f.provider().with_problem(Problem::CodeWrong)).html(),
     );
     f.entries(&mut add);
     f.consents(&mut add);
@@ -96,7 +98,7 @@ impl Set {
         self.frame(Place::Provider, "national")
     }
 
-    pub fn login(&self, frame: Frame, asking: Option<Asking>) -> Login {
+    pub fn login(frame: Frame, asking: Option<Asking>) -> Login {
         Login {
             frame,
             asking,
@@ -111,7 +113,7 @@ impl Set {
         }
     }
 
-    fn ask_phone(&self, frame: Frame, purpose: Purpose) -> AskPhone {
+    fn ask_phone(frame: Frame, purpose: Purpose) -> AskPhone {
         AskPhone {
             frame,
             asking: (purpose != Purpose::ChangePhone).then(guangdong),
@@ -122,7 +124,7 @@ impl Set {
         }
     }
 
-    fn enter_code(&self, frame: Frame) -> EnterCode {
+    fn enter_code(frame: Frame) -> EnterCode {
         EnterCode {
             frame,
             asking: Some(guangdong()),
@@ -370,7 +372,7 @@ impl Set {
         }
     }
 
-    pub fn overview(&self, frame: Frame, verified: bool) -> Overview {
+    pub fn overview(frame: Frame, verified: bool) -> Overview {
         let session = |handle: &str, device: &str, current| Session {
             handle: handle.to_owned(),
             device: device.to_owned(),
@@ -436,8 +438,11 @@ impl Set {
     fn centre(&self, add: &mut impl FnMut(&str, String)) {
         let mut noticed = self.provider();
         noticed.notice = Some(Notice::PasskeyAdded);
-        add("Overview", self.overview(noticed, true).html());
-        add("Overview.new", self.overview(self.provider(), false).html());
+        add("Overview", Self::overview(noticed, true).html());
+        add(
+            "Overview.new",
+            Self::overview(self.provider(), false).html(),
+        );
         add(
             "AddPasskey",
             AddPasskey {

@@ -10,6 +10,7 @@ use fluent_bundle::FluentResource;
 
 use super::{
     Asking, Language, Page, Problem, Vouched,
+    frame::Notice,
     language::FILES,
     samples::{self, HOSTILE, Set},
 };
@@ -229,7 +230,7 @@ fn every_problem_stands_in_the_summary_and_at_its_field() {
         };
         let words = set.language.html(&problem.message()).0;
         let field = problem.field();
-        let page = set.login(set.provider().with_problem(problem), None).html();
+        let page = Set::login(set.provider().with_problem(problem), None).html();
         let times = if field.is_some() { 2 } else { 1 };
         assert_eq!(page.matches(&words).count(), times, "{words}");
         if let Some(field) = field {
@@ -238,6 +239,17 @@ fn every_problem_stands_in_the_summary_and_at_its_field() {
             assert!(page.contains(&format!("{field}-hint {field}-problem\" aria-invalid")));
         }
     }
+}
+
+#[test]
+fn notices_survive_a_redirect() {
+    for notice in Notice::ALL {
+        assert_eq!(Notice::of(notice.code()), Some(notice));
+        for language in Language::ALL {
+            assert!(!language.plain(&notice.message()).contains('⟦'));
+        }
+    }
+    assert_eq!(Notice::of("<b>"), None);
 }
 
 #[test]
@@ -255,12 +267,12 @@ fn hostile_names_stay_in_their_place() {
             },
             ..samples::guangdong()
         };
-        let mut login = set.login(set.provider(), Some(asking));
+        let mut login = Set::login(set.provider(), Some(asking));
         HOSTILE.clone_into(&mut login.username);
         login.base = format!("/{HOSTILE}");
         login.frame.brand = crate::brand::Brand::other(HOSTILE);
         HOSTILE.clone_into(&mut login.frame.here);
-        let pages = [login.html(), set.overview(set.provider(), true).html()];
+        let pages = [login.html(), Set::overview(set.provider(), true).html()];
         for html in pages {
             assert!(!html.contains("<script>"), "markup got through");
             assert!(!html.contains("alert(1)</script>"), "markup got through");
@@ -283,7 +295,7 @@ fn a_stranger_is_shown_by_its_address() {
         language: Language::Chinese,
         elder: false,
     };
-    let html = set.login(set.provider(), Some(samples::stranger())).html();
+    let html = Set::login(set.provider(), Some(samples::stranger())).html();
     assert!(!html.contains("粤省事"));
     assert!(html.contains("login.example.net"));
     assert!(html.contains("data-vouched=\"no\""));

@@ -290,7 +290,7 @@ notice-passkey-renamed = The name was saved.
 notice-passkey-removed = The passkey was removed.
 notice-session-ended = That device was signed out.
 notice-sessions-ended = All other devices were signed out.
-notice-consent-withdrawn = Your consent to { $platform } was withdrawn.
+notice-consent-withdrawn = Your consent was withdrawn.
 
 ## Mistakes in forms
 problem-login-refused = Mobile number or password is not right. Check them and try again, or use another way.

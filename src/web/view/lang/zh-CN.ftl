@@ -290,7 +290,7 @@ notice-passkey-renamed = 名称已保存。
 notice-passkey-removed = 通行密钥已移除。
 notice-session-ended = 那台设备已退出。
 notice-sessions-ended = 其他设备都已退出。
-notice-consent-withdrawn = 已撤回对 { $platform } 的授权。
+notice-consent-withdrawn = 授权已撤回。
 
 ## 填写有误
 problem-login-refused = 手机号码或密码不正确。请检查后重试，或用其他方式登录。
