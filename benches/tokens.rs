@@ -60,7 +60,7 @@ fn tokens(criterion: &mut Criterion) {
         });
     }
     criterion.bench_function("sha256/code", |b| {
-        b.iter(|| sha256(black_box(b"0123456789012345678901234567890123456789012")))
+        b.iter(|| sha256(black_box(b"0123456789012345678901234567890123456789012")));
     });
 }
 

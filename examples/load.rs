@@ -143,7 +143,7 @@ async fn run(options: &Options, kind: Kind) -> Result<(), Failure> {
                 let began = Instant::now();
                 match browser.log_in(&relying).await {
                     Ok(typed) if typed == (kind == Kind::Password) => {
-                        taken.lock().await.push(began.elapsed())
+                        taken.lock().await.push(began.elapsed());
                     }
                     Ok(_) => failures
                         .lock()
@@ -199,6 +199,7 @@ async fn run(options: &Options, kind: Kind) -> Result<(), Failure> {
 }
 
 /// What plays the relying party.
+#[expect(clippy::large_enum_variant, reason = "there is only one")]
 enum Relying {
     Portal {
         home: Url,

@@ -1,5 +1,9 @@
 //! One binary for all integration tests of the crate.
-#![expect(clippy::expect_used, reason = "a test that cannot go on says so")]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on says so"
+)]
 
 mod dependencies;
 mod floors;
