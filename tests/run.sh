@@ -36,4 +36,12 @@ fi
 cargo test --workspace --locked --no-run
 HEFU_BIN="${CARGO_TARGET_DIR:-$PWD/target}/debug/hefu"
 export HEFU_BIN
-exec cargo test --workspace --locked --no-fail-fast "$@"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+status=0
+cargo test --workspace --locked --no-fail-fast "$@" 2>&1 | tee "$log" || status=$?
+
+# One line for all binaries together.
+awk '/^test result:/ { for (i = 1; i < NF; i++) { if ($(i+1) ~ /^passed/) p += $i; if ($(i+1) ~ /^failed/) f += $i; if ($(i+1) ~ /^ignored/) s += $i } }
+     END { printf "total: %d passed, %d failed, %d skipped\n", p, f, s; exit !p }' "$log"
+exit "$status"
