@@ -1,1 +1,13 @@
-//! People: numbers, names, evidence, and how a real name is proven.
+//! People: who they are, how sure we are of it, and by what they are found again.
+//!
+//! Not here: how somebody proves to be the same as before (`authn`), what they are logged in to (`session`), what they agreed to (`consent`).
+
+pub mod level;
+pub mod name;
+pub mod number;
+pub mod phone;
+
+pub use level::RealNameLevel;
+pub use name::Name;
+pub use number::IdNumber;
+pub use phone::Phone;
