@@ -2,6 +2,11 @@
 //!
 //! Not here: who somebody *is* (`identity`), what a proof opens (`session`, `provider`), and the pages that ask (`web::account`).
 
+pub mod code;
 mod factor;
+pub mod hashing;
+pub mod passkey;
+pub mod password;
+pub mod throttle;
 
-pub use factor::{Factor, amr, level};
+pub use factor::{Factor, UnknownFactor, amr, level};

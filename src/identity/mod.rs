@@ -2,12 +2,18 @@
 //!
 //! Not here: how somebody proves to be the same as before (`authn`), what they are logged in to (`session`), what they agreed to (`consent`).
 
+pub mod binding;
+pub mod evidence;
 pub mod level;
 pub mod name;
 pub mod number;
+pub mod person;
 pub mod phone;
+pub mod subject;
 
+pub use evidence::{Evidence, Method};
 pub use level::RealNameLevel;
 pub use name::Name;
 pub use number::IdNumber;
+pub use person::{Keys, Person};
 pub use phone::Phone;

@@ -1,0 +1,257 @@
+//! A person's account: created with a phone, later bound to a real name (`binding`). Personal columns are encrypted for their row.
+
+use crate::clock::UnixTime;
+use crate::crypto::{Indexer, Sealer};
+use crate::id::PersonId;
+use crate::random::Rng;
+use crate::store::{Conn, Error};
+
+use super::level::RealNameLevel;
+use super::name::Name;
+use super::number::IdNumber;
+use super::phone::Phone;
+
+/// The keys by which personal data is read and found.
+#[derive(Clone, Copy, Debug)]
+pub struct Keys<'a> {
+    pub sealer: &'a dyn Sealer,
+    pub indexer: &'a dyn Indexer,
+}
+
+/// What is known of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    pub id: PersonId,
+    pub created_at: UnixTime,
+    pub closed_at: Option<UnixTime>,
+    pub level: RealNameLevel,
+    pub name: Option<Name>,
+    pub number: Option<IdNumber>,
+    /// When the register last agreed to name and number.
+    pub verified_at: Option<UnixTime>,
+    /// Name and number are bound without the phone: believed by nobody else, and giving way to a stronger proof.
+    pub provisional: bool,
+    pub phone: Option<Phone>,
+    pub elder: bool,
+}
+
+impl Person {
+    /// A name and number that the register confirmed together with the phone, or better.
+    pub fn has_real_name(&self) -> bool {
+        self.level >= RealNameLevel::Rn2
+    }
+}
+
+/// Columns of `persons` that hold ciphertext, as they are named to the `Sealer`.
+pub(super) const NAME: &str = "persons.name";
+pub(super) const ID_NUMBER: &str = "persons.id_number";
+pub(super) const PHONE: &str = "persons.phone";
+
+/// Domain of the keyed hash of a phone.
+const PHONE_INDEX: &str = "phone";
+
+type Row = (
+    i64,
+    Option<i64>,
+    String,
+    Option<Vec<u8>>,
+    Option<Vec<u8>>,
+    Option<i64>,
+    Option<i64>,
+    Option<Vec<u8>>,
+    Option<i64>,
+);
+
+/// Opens an account without anything in it.
+pub async fn create(conn: &mut Conn, rng: &mut Rng, now: UnixTime) -> Result<PersonId, Error> {
+    let id = PersonId(rng.id("p_"));
+    sqlx::query("INSERT INTO persons (id, created_at, level) VALUES ($1, $2, $3)")
+        .bind(&id)
+        .bind(now)
+        .bind(RealNameLevel::Rn1.as_str())
+        .execute(conn)
+        .await?;
+    Ok(id)
+}
+
+/// The person `id`; an account that was closed is found too.
+pub async fn find(
+    conn: &mut Conn,
+    sealer: &dyn Sealer,
+    id: &PersonId,
+) -> Result<Option<Person>, Error> {
+    let row: Option<Row> = sqlx::query_as(
+        "SELECT created_at, closed_at, level, name, id_number, verified_at, provisional_at, phone, elder_at
+         FROM persons WHERE id = $1",
+    )
+    .bind(id)
+    .fetch_optional(conn)
+    .await?;
+    row.map(|row| read(sealer, id, row)).transpose()
+}
+
+fn read(sealer: &dyn Sealer, id: &PersonId, row: Row) -> Result<Person, Error> {
+    let (created_at, closed_at, level, name, number, verified_at, provisional_at, phone, elder_at) =
+        row;
+    let reveal = |column: &'static str, ciphertext: Option<Vec<u8>>| {
+        ciphertext
+            .map(|ciphertext| {
+                sealer
+                    .reveal(column, id.as_str(), &ciphertext)
+                    .and_then(|plain| String::from_utf8(plain).ok())
+                    .ok_or_else(|| unreadable(column))
+            })
+            .transpose()
+    };
+    // What was stored had been parsed; the far future keeps every stored date of birth in the past.
+    let far = UnixTime(i64::MAX);
+    Ok(Person {
+        id: id.clone(),
+        created_at: UnixTime(created_at),
+        closed_at: closed_at.map(UnixTime),
+        level: level.parse().map_err(|_| unreadable("persons.level"))?,
+        name: reveal(NAME, name)?
+            .map(|text| Name::parse(&text))
+            .transpose()
+            .map_err(|_| unreadable(NAME))?,
+        number: reveal(ID_NUMBER, number)?
+            .map(|text| IdNumber::parse(&text, far))
+            .transpose()
+            .map_err(|_| unreadable(ID_NUMBER))?,
+        verified_at: verified_at.map(UnixTime),
+        provisional: provisional_at.is_some(),
+        phone: reveal(PHONE, phone)?
+            .map(|text| Phone::parse(&text))
+            .transpose()
+            .map_err(|_| unreadable(PHONE))?,
+        elder: elder_at.is_some(),
+    })
+}
+
+/// Who holds `phone`, if its number is verified for an account.
+pub async fn by_phone(
+    conn: &mut Conn,
+    indexer: &dyn Indexer,
+    phone: &Phone,
+) -> Result<Option<PersonId>, Error> {
+    for hash in indexer.indices(PHONE_INDEX, phone.e164().as_bytes()) {
+        let found: Option<PersonId> =
+            sqlx::query_scalar("SELECT person FROM phones WHERE hash = $1")
+                .bind(hash)
+                .fetch_optional(&mut *conn)
+                .await?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// Makes `phone`, just verified, the phone of `person`. The account that had it before loses it, and is returned.
+pub async fn attach_phone(
+    conn: &mut Conn,
+    keys: Keys<'_>,
+    person: &PersonId,
+    phone: &Phone,
+    now: UnixTime,
+) -> Result<Option<PersonId>, Error> {
+    sqlx::query("DELETE FROM phones WHERE person = $1")
+        .bind(person)
+        .execute(&mut *conn)
+        .await?;
+    let mut former = None;
+    for hash in keys.indexer.indices(PHONE_INDEX, phone.e164().as_bytes()) {
+        if let Some(other) = claim_phone(conn, &hash, person, now).await? {
+            former = Some(other);
+        }
+    }
+    if let Some(former) = &former {
+        detach_phone(conn, former).await?;
+    }
+    let ciphertext = keys
+        .sealer
+        .protect(PHONE, person.as_str(), phone.e164().as_bytes());
+    sqlx::query("UPDATE persons SET phone = $2, phone_verified_at = $3 WHERE id = $1")
+        .bind(person)
+        .bind(ciphertext)
+        .bind(now)
+        .execute(conn)
+        .await?;
+    Ok(former)
+}
+
+/// Takes the phone from `person`, who no longer holds it.
+pub async fn detach_phone(conn: &mut Conn, person: &PersonId) -> Result<(), Error> {
+    sqlx::query("DELETE FROM phones WHERE person = $1")
+        .bind(person)
+        .execute(&mut *conn)
+        .await?;
+    sqlx::query("UPDATE persons SET phone = NULL, phone_verified_at = NULL WHERE id = $1")
+        .bind(person)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Puts `person` under `hash`, and says who stood there before. Two at once: the row decides, the later one finds the earlier.
+async fn claim_phone(
+    conn: &mut Conn,
+    hash: &[u8],
+    person: &PersonId,
+    now: UnixTime,
+) -> Result<Option<PersonId>, Error> {
+    loop {
+        let inserted: Option<PersonId> = sqlx::query_scalar(
+            "INSERT INTO phones (hash, person, verified_at) VALUES ($1, $2, $3)
+             ON CONFLICT (hash) DO NOTHING RETURNING person",
+        )
+        .bind(hash)
+        .bind(person)
+        .bind(now)
+        .fetch_optional(&mut *conn)
+        .await?;
+        if inserted.is_some() {
+            return Ok(None);
+        }
+        let Some(holder) =
+            sqlx::query_scalar::<_, PersonId>("SELECT person FROM phones WHERE hash = $1")
+                .bind(hash)
+                .fetch_optional(&mut *conn)
+                .await?
+        else {
+            continue;
+        };
+        let moved: Option<PersonId> = sqlx::query_scalar(
+            "UPDATE phones SET person = $2, verified_at = $3 WHERE hash = $1 AND person = $4 RETURNING person",
+        )
+        .bind(hash)
+        .bind(person)
+        .bind(now)
+        .bind(&holder)
+        .fetch_optional(&mut *conn)
+        .await?;
+        if moved.is_some() {
+            return Ok((holder != *person).then_some(holder));
+        }
+    }
+}
+
+/// Remembers for the account that large text and large buttons are wanted.
+pub async fn set_elder(
+    conn: &mut Conn,
+    person: &PersonId,
+    elder: bool,
+    now: UnixTime,
+) -> Result<(), Error> {
+    sqlx::query("UPDATE persons SET elder_at = $2 WHERE id = $1")
+        .bind(person)
+        .bind(elder.then_some(now))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// A stored value that cannot be read is a fault of ours (a lost key, a damaged row), never of the request.
+pub(super) fn unreadable(column: &'static str) -> Error {
+    Error::Decode(format!("{column} cannot be read").into())
+}
