@@ -1,5 +1,7 @@
 //! The store suite: every function that speaks SQL, on SQLite and on PostgreSQL.
 
 mod audit;
+mod authn;
 mod ground;
+mod identity;
 mod keys;
