@@ -1,0 +1,161 @@
+//! The way out: checks the provider, builds the signed request (OpenID Federation 1.0 §12.1.1), remembers what must come back.
+
+use openidconnect::{PkceCodeChallenge, PkceCodeVerifier};
+use serde_json::{Map, Value, json};
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use crate::clock::UnixTime;
+use crate::config::portal::RequestMode;
+use crate::outbound::Limits;
+use crate::random::Rng;
+use crate::relying::metadata::CALLBACK;
+use crate::relying::pending::{Pending, Secrets};
+use crate::relying::{JWT_BEARER, LoginError, Party, Provider};
+use crate::store::Store;
+
+/// What a request object must carry back to us.
+struct Sent<'a> {
+    state: &'a str,
+    nonce: &'a str,
+    challenge: &'a PkceCodeChallenge,
+}
+
+/// Begins a login for the browser that holds the secret `browser`; the answer is where to send it.
+pub async fn start(
+    party: &Party,
+    store: &Store,
+    rng: &mut Rng,
+    now: UnixTime,
+    browser: &str,
+) -> Result<Url, LoginError> {
+    // OpenID Federation 1.0 §12.1.1: first the provider's chain, and no request at all when it does not hold.
+    let (provider, _) = party.provider(now).await?;
+    let state = rng.token();
+    let secrets = Secrets {
+        nonce: rng.token(),
+        verifier: rng.token(),
+    };
+    let verifier = PkceCodeVerifier::new(secrets.verifier.clone());
+    let sent = Sent {
+        state: &state,
+        nonce: &secrets.nonce,
+        challenge: &PkceCodeChallenge::from_code_verifier_sha256(&verifier),
+    };
+    let request = request_object(party, &provider, &sent, rng, now).await?;
+    let location = match party.settings.request {
+        RequestMode::Value => by_value(party, &provider, &request),
+        RequestMode::Pushed => pushed(party, &provider, &request, rng, now).await?,
+    };
+    let pending = Pending {
+        issuer: provider.issuer,
+        secrets,
+    };
+    let expires_at = now.plus(party.settings.login_lifetime);
+    let mut conn = store.read().await?;
+    pending
+        .keep(&mut conn, &*party.sealer, &state, browser, now, expires_at)
+        .await?;
+    Ok(location)
+}
+
+/// RFC 9101 §4 under the stricter rules of OpenID Federation 1.0 §12.1.1.1: `aud` is the provider alone, `jti` and `exp` are there, `sub`
+/// is not (the object could otherwise pass as a client assertion).
+async fn request_object(
+    party: &Party,
+    provider: &Provider,
+    sent: &Sent<'_>,
+    rng: &mut Rng,
+    now: UnixTime,
+) -> Result<String, LoginError> {
+    let settings = &party.settings;
+    let mut claims = json!({
+        "iss": &*party.id,
+        "aud": provider.issuer,
+        "jti": rng.token(),
+        "iat": now,
+        "exp": now.plus(settings.assertion_lifetime),
+        "client_id": &*party.id,
+        "response_type": "code",
+        "redirect_uri": party.url(CALLBACK),
+        "scope": settings.requested_scope(),
+        "state": sent.state,
+        "nonce": sent.nonce,
+        "code_challenge": sent.challenge.as_str(),
+        "code_challenge_method": "S256",
+    });
+    if !settings.acr_values.is_empty() {
+        claims["acr_values"] = settings.acr_values.clone().into();
+    }
+    if settings.offline_access {
+        // OIDC Core §11: offline access is granted with consent only.
+        claims["prompt"] = "consent".into();
+    }
+    let mut header = Map::new();
+    if settings.send_trust_chain
+        && let Some(chain) = party.trust.own_chain(&party.id, now).await
+    {
+        header.insert("trust_chain".to_owned(), Value::from(chain.to_vec()));
+    }
+    party.sign("oauth-authz-req+jwt", header, &claims).await
+}
+
+/// The outer parameters are those that OIDC Core §6.1 asks for; the provider uses only what is signed.
+fn by_value(party: &Party, provider: &Provider, request: &str) -> Url {
+    let mut location = provider.authorization_endpoint.clone();
+    location
+        .query_pairs_mut()
+        .append_pair("client_id", &party.id)
+        .append_pair("response_type", "code")
+        .append_pair("scope", "openid")
+        .append_pair("request", request);
+    location
+}
+
+/// RFC 9126: the request object is posted, with client authentication, and only a reference travels through the browser.
+async fn pushed(
+    party: &Party,
+    provider: &Provider,
+    request: &str,
+    rng: &mut Rng,
+    now: UnixTime,
+) -> Result<Url, LoginError> {
+    let endpoint = provider
+        .pushed_authorization_request_endpoint
+        .as_ref()
+        .ok_or_else(|| LoginError::Untrusted("it takes no pushed requests".to_owned()))?;
+    let assertion = party.client_assertion(provider, rng, now).await?;
+    let body = Serializer::new(String::new())
+        .append_pair("client_id", &party.id)
+        .append_pair("client_assertion_type", JWT_BEARER)
+        .append_pair("client_assertion", &assertion)
+        .append_pair("request", request)
+        .finish();
+    let answer = party
+        .outbound
+        .post(
+            endpoint,
+            "application/x-www-form-urlencoded",
+            body.into_bytes(),
+            &Limits::default(),
+        )
+        .await
+        .map_err(|e| LoginError::Unreachable(e.to_string()))?;
+    let members: Map<String, Value> = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    if !answer.status().is_success() {
+        return Err(LoginError::Refused {
+            code: text("error").unwrap_or("server_error").to_owned(),
+            description: text("error_description").map(str::to_owned),
+        });
+    }
+    let request_uri = text("request_uri").ok_or_else(|| {
+        LoginError::Invalid("the push was answered without request_uri".to_owned())
+    })?;
+    let mut location = provider.authorization_endpoint.clone();
+    location
+        .query_pairs_mut()
+        .append_pair("client_id", &party.id)
+        .append_pair("request_uri", request_uri);
+    Ok(location)
+}
