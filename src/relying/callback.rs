@@ -1,6 +1,7 @@
 //! The way back: the authorization response, in the order of checks: its form, our own memory of it (once, this browser), who sent it
 //! (RFC 9207), what it says; then the tokens, and a new session.
 
+use crate::audit::{self, Event};
 use crate::clock::UnixTime;
 use crate::crypto::Secret;
 use crate::random::Rng;
@@ -102,6 +103,7 @@ pub async fn finish(
         now.plus(party.settings.session_lifetime),
     )
     .await?;
+    audit::record(&mut tx, rng, now, &Event::done("portal.login")).await?;
     tx.commit().await?;
     Ok(handle)
 }

@@ -3,9 +3,11 @@
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::audit::{self, Event};
 use crate::clock::UnixTime;
 use crate::crypto::sha256;
 use crate::jose::{Audience, Expected, JwkSet, JwsError, JwtError, Typ, jwt};
+use crate::random::Rng;
 use crate::relying::metadata::SIGNED_OUT;
 use crate::relying::trust::Attempt;
 use crate::relying::{LoginError, Party, session};
@@ -36,12 +38,16 @@ pub enum Leave {
 pub async fn leave(
     party: &Party,
     store: &Store,
+    rng: &mut Rng,
     handle: &str,
     browser: &str,
     now: UnixTime,
 ) -> Result<Leave, Error> {
     let mut tx = store.write().await?;
     let hint = session::end_with_hint(&mut tx, &*party.sealer, handle, now).await?;
+    if hint.is_some() {
+        audit::record(&mut tx, rng, now, &Event::done("portal.logout")).await?;
+    }
     tx.commit().await?;
     let Some(hint) = hint else {
         return Ok(Leave::Nothing);
@@ -91,6 +97,7 @@ pub enum LogoutError {
 pub async fn obey(
     party: &Party,
     store: &Store,
+    rng: &mut Rng,
     token: &str,
     now: UnixTime,
 ) -> Result<u64, LogoutError> {
@@ -117,6 +124,12 @@ pub async fn obey(
     } else {
         0
     };
+    let event = if first {
+        Event::done("portal.backchannel_logout").with("sessions", ended)
+    } else {
+        Event::refused("portal.backchannel_logout").with("reason", "jti seen before")
+    };
+    audit::record(&mut tx, rng, now, &event).await?;
     tx.commit().await?;
     if first {
         Ok(ended)

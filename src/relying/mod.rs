@@ -6,6 +6,7 @@
 //! conversation is in `provider`, which this room never imports.
 
 pub mod callback;
+pub mod federated;
 pub mod login;
 pub mod logout;
 pub mod metadata;
@@ -26,6 +27,7 @@ use crate::random::Rng;
 use crate::store::{self, Conn};
 
 pub use callback::Answer;
+pub use federated::Federated;
 pub use session::{Received, Session};
 pub use trust::{Hop, Provider, Trust, Untrusted, Vouched};
 

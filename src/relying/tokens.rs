@@ -7,21 +7,21 @@ use openidconnect::core::{
     CoreRevocableToken, CoreRevocationErrorResponse, CoreTokenIntrospectionResponse, CoreTokenType,
 };
 use openidconnect::{
-    AccessTokenHash, AdditionalClaims, AuthType, AuthorizationCode, ClaimsVerificationError,
-    Client, ClientId, EmptyExtraTokenFields, EndpointNotSet, HttpRequest, IdToken, IdTokenClaims,
-    IdTokenFields, IdTokenVerifier, IssuerUrl, JsonWebKeySet, Nonce, OAuth2TokenResponse,
-    PkceCodeVerifier, RedirectUrl, RequestTokenError, SignatureVerificationError,
-    StandardErrorResponse, StandardTokenResponse, SubjectIdentifier, TokenResponse, TokenUrl,
-    UserInfoClaims, UserInfoError, UserInfoUrl,
+    AccessTokenHash, AdditionalClaims, AsyncHttpClient, AuthType, AuthorizationCode,
+    ClaimsVerificationError, Client, ClientId, EmptyExtraTokenFields, EndpointNotSet, HttpRequest,
+    HttpResponse, IdToken, IdTokenClaims, IdTokenFields, IdTokenVerifier, IssuerUrl, JsonWebKeySet,
+    Nonce, OAuth2TokenResponse, PkceCodeVerifier, RedirectUrl, RequestTokenError,
+    SignatureVerificationError, StandardErrorResponse, StandardTokenResponse, SubjectIdentifier,
+    TokenResponse, TokenUrl, UserInfoClaims, UserInfoError, UserInfoUrl,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::{Duration, UNIX_EPOCH};
 
 use crate::clock::UnixTime;
-use crate::crypto::{Secret, constant_time_eq};
+use crate::crypto::{BoxFuture, Secret, constant_time_eq};
 use crate::oauth::Algorithm;
-use crate::outbound::{Limits, OutboundError};
+use crate::outbound::{Limits, Outbound, OutboundError};
 use crate::random::Rng;
 use crate::relying::metadata::CALLBACK;
 use crate::relying::pending::Secrets;
@@ -84,6 +84,18 @@ type OurClient = Client<
     EndpointNotSet,
 >;
 
+/// The crate's requests go out like all others. A type, not a closure: the compiler cannot see that a closure's future is `Send`.
+struct WayOut<'o>(&'o Outbound);
+
+impl<'c> AsyncHttpClient<'c> for WayOut<'_> {
+    type Error = OutboundError;
+    type Future = BoxFuture<'c, Result<HttpResponse, OutboundError>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(async move { self.0.send(request, &Limits::default()).await })
+    }
+}
+
 /// Seconds by which clocks may differ.
 const LEEWAY: i64 = 60;
 /// Seconds after which an ID Token was issued too long ago to be the answer to our code.
@@ -110,8 +122,7 @@ pub async fn redeem(
     .set_token_uri(TokenUrl::from_url(provider.token_endpoint.clone()))
     .set_user_info_url(UserInfoUrl::from_url(provider.userinfo_endpoint.clone()))
     .set_redirect_uri(redirect);
-    let limits = Limits::default();
-    let http = |request: HttpRequest| party.outbound.send(request, &limits);
+    let http = WayOut(&party.outbound);
 
     let assertion = party.client_assertion(provider, rng, now).await?;
     let tokens: Tokens = client

@@ -4,6 +4,7 @@ pub mod assets;
 pub mod cookies;
 pub mod house;
 pub mod page;
+pub mod portal;
 pub mod preferences;
 pub mod provider_house;
 pub mod source;

@@ -46,8 +46,36 @@ impl PortalHome {
 #[template(path = "portal_signed_out.html")]
 pub struct PortalSignedOut {
     pub frame: Frame,
-    /// Ended by the national account (back-channel), not by a press here.
-    pub by_national: bool,
+    pub by: SignedOutBy,
+}
+
+/// Where the session was ended, and how far the word went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignedOutBy {
+    /// A press here, and the national account ended too.
+    Here,
+    /// A press here; the national account could not be told.
+    OnlyHere,
+    /// The national account (back-channel), not a press here.
+    National,
+}
+
+impl SignedOutBy {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Here => "here",
+            Self::OnlyHere => "only-here",
+            Self::National => "national",
+        }
+    }
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Here => "portal-signed-out-here",
+            Self::OnlyHere => "portal-signed-out-only-here",
+            Self::National => "portal-signed-out-national",
+        }
+    }
 }
 
 impl PortalSignedOut {

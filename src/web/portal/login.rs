@@ -1,0 +1,26 @@
+//! `POST /login`: to the provider, with a signed request.
+
+use axum::extract::{RawForm, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderMap;
+
+use crate::relying::login;
+use crate::web::portal::PortalHouse;
+use crate::web::portal::browser::Browser;
+
+pub async fn start(
+    State(portal): State<PortalHouse>,
+    headers: HeaderMap,
+    RawForm(form): RawForm,
+) -> Response {
+    let now = portal.house.now();
+    let browser = Browser::of(&portal, &headers);
+    let Some(secret) = browser.posted(&portal, &form, now) else {
+        return portal.form_not_ours(&headers);
+    };
+    let store = &portal.house.store;
+    match login::start(&portal.party, store, &mut portal.house.rng(), now, secret).await {
+        Ok(location) => Redirect::to(location.as_str()).into_response(),
+        Err(error) => portal.failed(&headers, &error),
+    }
+}
