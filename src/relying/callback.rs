@@ -88,6 +88,8 @@ pub async fn finish(
         Outcome::Error { code, description } => return Err(refusal(code, description)),
     };
     let verified = tokens::redeem(party, &provider, &code, &pending.secrets, rng, now).await?;
+    let own = party.trust.own_chain(&party.id, now).await;
+    let chains = (own.map_or_else(Vec::new, |own| own.chain), vouched.chain);
 
     let mut tx = store.write().await?;
     if let Some(before) = before {
@@ -98,7 +100,7 @@ pub async fn finish(
         &*party.sealer,
         rng,
         verified,
-        vouched.chain,
+        chains,
         now,
         now.plus(party.settings.session_lifetime),
     )

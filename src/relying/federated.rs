@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use crate::clock::UnixTime;
 use crate::crypto::BoxFuture;
-use crate::federation::entity::{FEDERATION_ENTITY, OPENID_PROVIDER};
+use crate::federation::entity::{FEDERATION_ENTITY, OPENID_PROVIDER, OPENID_RELYING_PARTY};
 use crate::federation::registration::Localized;
 use crate::federation::statement::EntityStatement;
 use crate::federation::{EntityId, Resolver, TrustChain};
-use crate::relying::trust::{Hop, Trust, Untrusted, Vouched};
+use crate::relying::trust::{Hop, OwnChain, Trust, Untrusted, Vouched};
 
 /// Resolves through the portal's own resolver, hence to the anchors the portal was configured with.
 #[derive(Debug, Clone)]
@@ -51,19 +51,16 @@ impl Trust for Federated {
         })
     }
 
-    fn own_chain<'a>(
-        &'a self,
-        id: &'a str,
-        now: UnixTime,
-    ) -> BoxFuture<'a, Option<Arc<Vec<String>>>> {
+    fn own_chain<'a>(&'a self, id: &'a str, now: UnixTime) -> BoxFuture<'a, Option<OwnChain>> {
         Box::pin(async move {
             match self.chain(id, now).await {
-                Ok(chain) => Some(Arc::new(
-                    chain.tokens().into_iter().map(str::to_owned).collect(),
-                )),
+                Ok(chain) => Some(OwnChain {
+                    statements: chain.tokens().into_iter().map(str::to_owned).collect(),
+                    chain: hops(&chain),
+                }),
                 Err(error) => {
-                    // The provider may still find the chain by itself.
-                    tracing::warn!(%error, "our own trust chain cannot be sent along");
+                    // A login may go on: what counts is what the provider finds.
+                    tracing::warn!(%error, "our own trust chain does not hold");
                     None
                 }
             }
@@ -98,11 +95,11 @@ fn hops(chain: &TrustChain) -> Vec<Hop> {
 }
 
 fn name_in(statement: &EntityStatement) -> Option<String> {
-    [OPENID_PROVIDER, FEDERATION_ENTITY]
+    [OPENID_RELYING_PARTY, OPENID_PROVIDER, FEDERATION_ENTITY]
         .iter()
         .filter_map(|entity_type| statement.metadata.get(*entity_type)?.as_object())
         .find_map(|members| {
-            ["display_name", "organization_name"]
+            ["client_name", "display_name", "organization_name"]
                 .iter()
                 .find_map(|name| Localized::parse(members, name))
         })

@@ -93,9 +93,9 @@ async fn request_object(
     }
     let mut header = Map::new();
     if settings.send_trust_chain
-        && let Some(chain) = party.trust.own_chain(&party.id, now).await
+        && let Some(own) = party.trust.own_chain(&party.id, now).await
     {
-        header.insert("trust_chain".to_owned(), Value::from(chain.to_vec()));
+        header.insert("trust_chain".to_owned(), Value::from(own.statements));
     }
     party.sign("oauth-authz-req+jwt", header, &claims).await
 }

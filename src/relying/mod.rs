@@ -29,7 +29,7 @@ use crate::store::{self, Conn};
 pub use callback::Answer;
 pub use federated::Federated;
 pub use session::{Received, Session};
-pub use trust::{Hop, Provider, Trust, Untrusted, Vouched};
+pub use trust::{Hop, OwnChain, Provider, Trust, Untrusted, Vouched};
 
 /// A portal as a relying party: who it is, what it was told to ask for, and what it needs to do so.
 #[derive(Debug)]

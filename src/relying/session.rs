@@ -18,8 +18,10 @@ const TOKENS: &str = "portal_sessions.tokens";
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
 pub struct Received {
     pub claims: Map<String, Value>,
-    /// From the provider up to the anchor.
-    pub chain: Vec<Hop>,
+    /// Why the provider believes us: from this portal up to the anchor.
+    pub own_chain: Vec<Hop>,
+    /// Why we believe the provider: from it up to the anchor.
+    pub provider_chain: Vec<Hop>,
 }
 
 impl std::fmt::Debug for Received {
@@ -80,7 +82,7 @@ impl Session {
         sealer: &dyn Sealer,
         rng: &mut Rng,
         verified: Verified,
-        chain: Vec<Hop>,
+        (own_chain, provider_chain): (Vec<Hop>, Vec<Hop>),
         now: UnixTime,
         expires_at: UnixTime,
     ) -> Result<Secret<String>, Error> {
@@ -88,7 +90,8 @@ impl Session {
         let row = thumb(handle.as_bytes());
         let received = encode(&Received {
             claims: verified.claims,
-            chain,
+            own_chain,
+            provider_chain,
         })?;
         let tokens = encode(&Kept {
             id_token: verified.id_token.reveal().clone(),

@@ -25,12 +25,17 @@ pub trait Trust: Send + Sync + fmt::Debug {
         now: UnixTime,
     ) -> BoxFuture<'a, Result<Vouched, Untrusted>>;
 
-    /// Our own chain, subject first, to hand along as `trust_chain`; `None` when it cannot be had now.
-    fn own_chain<'a>(
-        &'a self,
-        id: &'a str,
-        now: UnixTime,
-    ) -> BoxFuture<'a, Option<Arc<Vec<String>>>>;
+    /// The chain that vouches for us; `None` when it cannot be had now.
+    fn own_chain<'a>(&'a self, id: &'a str, now: UnixTime) -> BoxFuture<'a, Option<OwnChain>>;
+}
+
+/// The portal's own chain.
+#[derive(Debug, Clone)]
+pub struct OwnChain {
+    /// Subject first: what is handed along as `trust_chain`.
+    pub statements: Vec<String>,
+    /// From this portal up to the anchor.
+    pub chain: Vec<Hop>,
 }
 
 /// A provider that a chain vouches for.

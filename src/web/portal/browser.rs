@@ -1,13 +1,13 @@
 //! The browser as the portal knows it: a secret that binds logins and forms to it, and the handle of its session. Both are cookies of this
 //! portal alone; neither says anything about who somebody is.
 
-use axum::response::AppendHeaders;
-use http::header::{COOKIE, SET_COOKIE};
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 
-use crate::clock::UnixTime;
-use crate::random::Rng;
+use crate::web::cookies;
 use crate::web::portal::PortalHouse;
+
+const BROWSER: &str = "portal_browser";
+const SESSION: &str = "portal_session";
 
 const FORM: &str = "portal.form";
 /// Seconds that a form may stay open.
@@ -20,20 +20,17 @@ pub struct Browser {
     session: Option<String>,
 }
 
-/// Headers that set cookies.
-pub type Cookies = AppendHeaders<Vec<(HeaderName, String)>>;
-
 impl Browser {
-    pub fn of(house: &PortalHouse, headers: &HeaderMap) -> Self {
+    pub fn of(portal: &PortalHouse, headers: &HeaderMap) -> Self {
         // Both are 43 characters of our own making; anything else is no cookie of ours.
         let ours = |name: &str| {
-            cookie(headers, name)
+            cookies::read(headers, &portal.house, &name_of(portal, name))
                 .filter(|value| value.len() == 43)
                 .map(str::to_owned)
         };
         Self {
-            secret: ours(&name_of(house, "portal_browser")),
-            session: ours(&name_of(house, "portal_session")),
+            secret: ours(BROWSER),
+            session: ours(SESSION),
         }
     }
 
@@ -48,41 +45,38 @@ impl Browser {
     }
 
     /// A token for the forms of a page, and the cookie it is bound to where the browser has none yet.
-    pub fn form(&self, house: &PortalHouse, rng: &mut Rng, now: UnixTime) -> (String, Cookies) {
-        let (secret, cookies) = match &self.secret {
-            Some(secret) => (secret.clone(), Vec::new()),
+    pub fn form(&self, portal: &PortalHouse) -> (String, Option<HeaderValue>) {
+        let house = &portal.house;
+        let (secret, cookie) = match &self.secret {
+            Some(secret) => (secret.clone(), None),
             None => {
-                let secret = rng.token();
-                let cookie = set(house, "portal_browser", &secret);
-                (secret, vec![cookie])
+                let secret = house.rng().token();
+                let cookie = cookies::set(house, &name_of(portal, BROWSER), &secret, None);
+                (secret, Some(cookie))
             }
         };
-        let token = house
-            .house
-            .sealer
-            .seal(FORM, &secret, now.plus(FORM_LIFETIME), b"");
-        (token, AppendHeaders(cookies))
+        let expires_at = house.now().plus(FORM_LIFETIME);
+        (house.sealer.seal(FORM, &secret, expires_at, b""), cookie)
     }
 
     /// Whether a form was ours and shown in this browser; then the browser's secret.
-    pub fn posted(&self, house: &PortalHouse, form: &[u8], now: UnixTime) -> Option<&str> {
+    pub fn posted(&self, portal: &PortalHouse, form: &[u8]) -> Option<&str> {
         let secret = self.secret()?;
         let token = once(form, "csrf_token")?;
-        house.house.sealer.open(FORM, secret, now, &token)?;
+        let house = &portal.house;
+        house.sealer.open(FORM, secret, house.now(), &token)?;
         Some(secret)
     }
 }
 
-/// The cookie that holds a new session.
-pub fn begin(house: &PortalHouse, handle: &str) -> Cookies {
-    AppendHeaders(vec![set(house, "portal_session", handle)])
+/// The cookie that holds a new session. It ends with the browser, or when the row says so.
+pub fn begin(portal: &PortalHouse, handle: &str) -> HeaderValue {
+    cookies::set(&portal.house, &name_of(portal, SESSION), handle, None)
 }
 
 /// Takes the session's cookie away.
-pub fn end(house: &PortalHouse) -> Cookies {
-    let (header, mut cookie) = set(house, "portal_session", "");
-    cookie.push_str("; Max-Age=0");
-    AppendHeaders(vec![(header, cookie)])
+pub fn end(portal: &PortalHouse) -> HeaderValue {
+    cookies::clear(&portal.house, &name_of(portal, SESSION))
 }
 
 /// The only value of `name` in a form; none when it is missing or repeated.
@@ -92,55 +86,21 @@ pub fn once(form: &[u8], name: &str) -> Option<String> {
     values.next().is_none().then_some(value)
 }
 
-fn set(house: &PortalHouse, name: &str, value: &str) -> (HeaderName, String) {
-    let name = name_of(house, name);
-    let secure = if house.house.plain_http {
-        ""
-    } else {
-        "; Secure"
-    };
-    // Lax: the way back from the provider is a navigation from another site. No lifetime: it ends with the browser.
-    (
-        SET_COOKIE,
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}"),
-    )
-}
-
 /// Portals that share a host below different paths keep apart by name, since `__Host-` wants `Path=/`.
-fn name_of(house: &PortalHouse, name: &str) -> String {
-    let mut name = house.house.cookie_name(name);
-    let path = house.root();
-    name.extend(
-        path.chars()
-            .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }),
-    );
-    name
-}
-
-fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find_map(|(n, value)| (n == name).then_some(value))
+fn name_of(portal: &PortalHouse, name: &str) -> String {
+    let path = portal.root();
+    let path = path
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' });
+    name.chars().chain(path).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     #[test]
-    fn cookies_and_fields_are_read_strictly() {
-        let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=1; b=2"));
-        headers.append(COOKIE, HeaderValue::from_static("c=3"));
-        assert_eq!(cookie(&headers, "b"), Some("2"));
-        assert_eq!(cookie(&headers, "c"), Some("3"));
-        assert_eq!(cookie(&headers, "d"), None);
+    fn fields_are_read_strictly() {
         assert_eq!(once(b"a=1&b=%E5%90%88", "b").as_deref(), Some("合"));
         assert_eq!(once(b"a=1&a=1", "a"), None);
         assert_eq!(once(b"", "a"), None);

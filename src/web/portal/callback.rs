@@ -1,10 +1,11 @@
 //! `GET /callback`: back from the provider (`response_mode=query`).
 
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use http::HeaderMap;
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue};
 
 use crate::relying::{Answer, LoginError, callback};
+use crate::web::page::{see_other, with_cookie};
 use crate::web::portal::PortalHouse;
 use crate::web::portal::browser::{self, Browser};
 
@@ -15,7 +16,7 @@ pub async fn finish(
 ) -> Response {
     match opened(&portal, &headers, query.as_deref().unwrap_or_default()).await {
         // The redirect takes code and state out of the address bar.
-        Ok(cookies) => (cookies, Redirect::to(&portal.path("/"))).into_response(),
+        Ok(cookie) => with_cookie(see_other(&portal.path("/")), cookie),
         Err(error) => portal.failed(&headers, &error),
     }
 }
@@ -24,7 +25,7 @@ async fn opened(
     portal: &PortalHouse,
     headers: &HeaderMap,
     query: &str,
-) -> Result<browser::Cookies, LoginError> {
+) -> Result<HeaderValue, LoginError> {
     let browser = Browser::of(portal, headers);
     let answer = Answer::parse(query)?;
     let secret = browser.secret().ok_or(LoginError::NotUnderWay)?;

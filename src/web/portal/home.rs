@@ -1,58 +1,51 @@
 //! `GET /`: which service do I want, and, when signed in, what did this portal learn of me? Only what validated tokens told is shown.
 
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use serde_json::Value;
 use url::Url;
 
 use crate::relying::session::{EndedBy, Live, Session};
+use crate::web::page::with_cookie;
 use crate::web::portal::PortalHouse;
 use crate::web::portal::browser::{self, Browser};
+use crate::web::view::Hop;
 use crate::web::view::portal::{PortalHome, PortalSignedOut, SignedOutBy, Visitor};
-use crate::web::view::{Hop, Page};
 
 pub async fn show(State(portal): State<PortalHouse>, headers: HeaderMap) -> Response {
-    let now = portal.house.now();
     let browser = Browser::of(&portal, &headers);
     let session = match find(&portal, &browser).await {
         Ok(session) => session,
         Err(fault) => return portal.failed(&headers, &fault.into()),
     };
-    let (token, cookies) = browser.form(&portal, &mut portal.house.rng(), now);
+    let (token, cookie) = browser.form(&portal);
     let mut frame = portal.frame(&headers, "/");
     frame.csrf = token;
-    match session {
+    let (visitor, ended) = match session {
+        Some(Session::Live(live)) => (Some(visitor(live)), false),
         // Said once; the next visit finds the front page.
-        Some(Session::Ended(EndedBy::Provider)) => {
-            let page = PortalSignedOut {
-                frame,
-                by: SignedOutBy::National,
-            };
-            let gone = browser::end(&portal);
-            (cookies, gone, portal.show(StatusCode::OK, &page)).into_response()
-        }
-        Some(Session::Live(live)) => {
-            let page = PortalHome {
-                frame,
-                region: portal.region.clone(),
-                visitor: Some(visitor(live)),
-            };
-            answer(&portal, cookies, &page)
-        }
-        Some(Session::Ended(EndedBy::Here)) | None => {
-            let page = PortalHome {
-                frame,
-                region: portal.region.clone(),
-                visitor: None,
-            };
-            answer(&portal, cookies, &page)
-        }
+        Some(Session::Ended(EndedBy::Provider)) => (None, true),
+        Some(Session::Ended(EndedBy::Here)) | None => (None, false),
+    };
+    let mut answer = if ended {
+        let by = SignedOutBy::National;
+        portal.show(StatusCode::OK, &PortalSignedOut { frame, by })
+    } else {
+        let page = PortalHome {
+            frame,
+            region: portal.region.clone(),
+            visitor,
+        };
+        portal.show(StatusCode::OK, &page)
+    };
+    if ended {
+        answer = with_cookie(answer, browser::end(&portal));
     }
-}
-
-fn answer(portal: &PortalHouse, cookies: browser::Cookies, page: &impl Page) -> Response {
-    (cookies, portal.show(StatusCode::OK, page)).into_response()
+    match cookie {
+        Some(cookie) => with_cookie(answer, cookie),
+        None => answer,
+    }
 }
 
 /// The browser's session, if it has one.
@@ -77,7 +70,8 @@ fn visitor(live: Live) -> Visitor {
         number_masked: text("cn_id_number_masked"),
         acr: text("acr"),
         sub: live.sub,
-        chain: live.received.chain.into_iter().map(hop).collect(),
+        chain: live.received.own_chain.into_iter().map(hop).collect(),
+        provider_chain: live.received.provider_chain.into_iter().map(hop).collect(),
         claims: claims
             .iter()
             .map(|(name, value)| (name.clone(), shown(value)))

@@ -1,10 +1,11 @@
 //! `POST /login`: to the provider, with a signed request.
 
 use axum::extract::{RawForm, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use http::HeaderMap;
 
 use crate::relying::login;
+use crate::web::page::see_other;
 use crate::web::portal::PortalHouse;
 use crate::web::portal::browser::Browser;
 
@@ -15,12 +16,12 @@ pub async fn start(
 ) -> Response {
     let now = portal.house.now();
     let browser = Browser::of(&portal, &headers);
-    let Some(secret) = browser.posted(&portal, &form, now) else {
+    let Some(secret) = browser.posted(&portal, &form) else {
         return portal.form_not_ours(&headers);
     };
     let store = &portal.house.store;
     match login::start(&portal.party, store, &mut portal.house.rng(), now, secret).await {
-        Ok(location) => Redirect::to(location.as_str()).into_response(),
+        Ok(location) => see_other(location.as_str()),
         Err(error) => portal.failed(&headers, &error),
     }
 }

@@ -1,10 +1,11 @@
 //! `POST /logout`: ends the session here and goes on to the provider's logout. `GET /signed-out`: back from there.
 
 use axum::extract::{RawForm, RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 
 use crate::relying::logout::{self, Leave};
+use crate::web::page::{see_other, with_cookie};
 use crate::web::portal::PortalHouse;
 use crate::web::portal::browser::{self, Browser, once};
 use crate::web::view::portal::{PortalSignedOut, SignedOutBy};
@@ -16,7 +17,7 @@ pub async fn leave(
 ) -> Response {
     let now = portal.house.now();
     let browser = Browser::of(&portal, &headers);
-    let Some(secret) = browser.posted(&portal, &form, now) else {
+    let Some(secret) = browser.posted(&portal, &form) else {
         return portal.form_not_ours(&headers);
     };
     let left = match browser.session() {
@@ -26,14 +27,13 @@ pub async fn leave(
         }
         None => Ok(Leave::Nothing),
     };
-    let gone = browser::end(&portal);
-    match left {
-        Ok(Leave::ToProvider(location)) => (gone, Redirect::to(location.as_str())).into_response(),
-        // The session here is over all the same; the page says that the provider could not be told.
-        Ok(Leave::OnlyHere) => (gone, said(&portal, &headers, SignedOutBy::OnlyHere)).into_response(),
-        Ok(Leave::Nothing) => (gone, Redirect::to(&portal.path("/"))).into_response(),
-        Err(fault) => portal.failed(&headers, &fault.into()),
-    }
+    let answer = match left {
+        Ok(Leave::ToProvider(location)) => see_other(location.as_str()),
+        Ok(Leave::OnlyHere) => said(&portal, &headers, SignedOutBy::OnlyHere),
+        Ok(Leave::Nothing) => see_other(&portal.path("/")),
+        Err(fault) => return portal.failed(&headers, &fault.into()),
+    };
+    with_cookie(answer, browser::end(&portal))
 }
 
 /// Only the return from a logout that began in this browser is greeted; everybody else sees the front page, which tells the truth.
@@ -50,16 +50,19 @@ pub async fn returned(
         _ => false,
     };
     if !began_here {
-        return Redirect::to(&portal.path("/")).into_response();
+        return see_other(&portal.path("/"));
     }
     said(&portal, &headers, SignedOutBy::Here)
 }
 
 fn said(portal: &PortalHouse, headers: &HeaderMap, by: SignedOutBy) -> Response {
     let browser = Browser::of(portal, headers);
-    let (token, cookies) = browser.form(portal, &mut portal.house.rng(), portal.house.now());
+    let (token, cookie) = browser.form(portal);
     let mut frame = portal.frame(headers, "/");
     frame.csrf = token;
-    let page = PortalSignedOut { frame, by };
-    (cookies, portal.show(StatusCode::OK, &page)).into_response()
+    let answer = portal.show(StatusCode::OK, &PortalSignedOut { frame, by });
+    match cookie {
+        Some(cookie) => with_cookie(answer, cookie),
+        None => answer,
+    }
 }

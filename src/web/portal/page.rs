@@ -1,11 +1,12 @@
-//! Pages as answers: the frame around them, the headers on them, and the page for every way in which a login can fail.
+//! Pages as answers: the frame around them, and the page for every way in which a login can fail.
 
-use axum::response::{Html, IntoResponse, Response};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use http::{HeaderMap, StatusCode};
 use url::Url;
 
 use crate::oauth::{Error, ErrorCode};
 use crate::relying::LoginError;
+use crate::web::page::page_leading_to;
 use crate::web::portal::PortalHouse;
 use crate::web::preferences::Preferences;
 use crate::web::view::error::{ErrorKind, ErrorPage};
@@ -34,23 +35,9 @@ impl PortalHouse {
         frame
     }
 
-    /// A page with the headers that each of ours has.
-    pub fn show(&self, status: StatusCode, page: &impl Page) -> Response {
-        let mut answer = (status, Html(page.html())).into_response();
-        let headers = answer.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(
-            header::X_CONTENT_TYPE_OPTIONS,
-            HeaderValue::from_static("nosniff"),
-        );
-        headers.insert(
-            header::REFERRER_POLICY,
-            HeaderValue::from_static("no-referrer"),
-        );
-        if let Ok(policy) = HeaderValue::try_from(self.content_security_policy()) {
-            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
-        }
-        answer
+    /// A page; its forms post to us, and the redirect that answers goes to the provider.
+    pub fn show(&self, status: StatusCode, page: &dyn Page) -> Response {
+        page_leading_to(status, page, &[&self.party.settings.provider])
     }
 
     /// Why nobody was signed in, in words, with the way to try again. The log gets the cause under the same reference number.
@@ -105,16 +92,6 @@ impl PortalHouse {
             back,
         };
         self.show(status, &page)
-    }
-
-    /// No script at all on a portal's pages. Forms post to us, and their redirect goes to the provider.
-    fn content_security_policy(&self) -> String {
-        let provider = Url::parse(&self.party.settings.provider)
-            .map(|url| url.origin().ascii_serialization())
-            .unwrap_or_default();
-        format!(
-            "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' {provider}; frame-ancestors 'none'; base-uri 'none'"
-        )
     }
 }
 

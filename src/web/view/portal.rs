@@ -25,8 +25,10 @@ pub struct Visitor {
     pub sub: String,
     /// Every claim received, by name.
     pub claims: Vec<(String, String)>,
-    /// From the provider up to the anchor: why this portal believes it.
+    /// From this portal up to the anchor: why the provider told it anything.
     pub chain: Vec<Hop>,
+    /// From the provider up to the anchor: why this portal believes it.
+    pub provider_chain: Vec<Hop>,
 }
 
 impl PortalHome {

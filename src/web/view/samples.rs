@@ -14,7 +14,7 @@ use super::{
         AskPhone, Consent, Doors, EnterCode, FormPost, Item, Login, PasskeyDoor, Purpose,
         SensitiveConsent, StepUp, StepUpReason,
     },
-    portal::{PortalHome, PortalSignedOut, Visitor},
+    portal::{PortalHome, PortalSignedOut, SignedOutBy, Visitor},
     register::{Call, Outbox, RegisterHome, Sms},
 };
 use crate::{brand::Brand, clock::UnixTime};
@@ -540,7 +540,8 @@ impl Set {
             claims: claims
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .to_vec(),
-            chain: chain.clone(),
+            chain: guangdong().chain,
+            provider_chain: chain.clone(),
         };
         let page = PortalHome {
             frame: self.frame(Place::Portal, "yueshengshi"),
@@ -558,16 +559,21 @@ impl Set {
                 acr: None,
                 sub: "x".to_owned(),
                 claims: Vec::new(),
-                chain,
+                chain: Vec::new(),
+                provider_chain: chain,
             }),
         };
         add("PortalHome.little", page.html());
-        for by_national in [false, true] {
+        for by in [
+            SignedOutBy::Here,
+            SignedOutBy::OnlyHere,
+            SignedOutBy::National,
+        ] {
             let page = PortalSignedOut {
                 frame: self.frame(Place::Portal, "yukuaiban"),
-                by_national,
+                by,
             };
-            add(&format!("PortalSignedOut.{by_national}"), page.html());
+            add(&format!("PortalSignedOut.{by:?}"), page.html());
         }
         let page = ErrorPage {
             frame: self.frame(Place::Portal, "guirenfuwu"),
