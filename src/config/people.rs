@@ -3,11 +3,77 @@
 use serde::Deserialize;
 
 /// Settings of identity and authentication.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct People {
     /// Base URL of the population register's JSON API.
     pub register_url: String,
+    /// What people are told the register is called.
+    pub register_name: String,
+    /// Milliseconds that a match may take; a person waits for it on the page.
+    pub register_timeout_ms: u64,
     /// URL to which SMS messages are posted.
     pub sms_gateway_url: String,
+    /// Milliseconds until a message that was not accepted counts as not sent.
+    pub sms_timeout_ms: u64,
+    /// Development only: where people read the messages that the stand-in did not send.
+    pub outbox_url: Option<String>,
+    pub argon2: Argon2,
+    /// Failed passwords of one account from one source before it must wait.
+    pub login_failures: i64,
+    /// Failed passwords from one source, all accounts together: high, since a province may sit behind one address.
+    pub source_failures: i64,
+    /// Seconds in which failures are counted, and hence the longest wait.
+    pub failure_window: i64,
+    /// Real-name verifications that one account, or one document, may try in a day.
+    pub matches_per_day: i64,
+    pub sms_code_lifetime: i64,
+    pub sms_code_tries: i64,
+    /// Seconds between two messages to one phone.
+    pub sms_resend: i64,
+    pub sms_per_day: i64,
+    /// Messages that one source may cause in an hour.
+    pub sms_per_source: i64,
+}
+
+/// argon2id (RFC 9106). The defaults are the second recommendation of OWASP: 19 MiB, two passes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Argon2 {
+    pub memory_kib: u32,
+    pub passes: u32,
+    pub lanes: u32,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self {
+            register_url: String::new(),
+            register_name: "人口信息库".to_owned(),
+            register_timeout_ms: 8_000,
+            sms_gateway_url: String::new(),
+            sms_timeout_ms: 5_000,
+            outbox_url: None,
+            argon2: Argon2::default(),
+            login_failures: 5,
+            source_failures: 1_000,
+            failure_window: 900,
+            matches_per_day: 10,
+            sms_code_lifetime: 300,
+            sms_code_tries: 5,
+            sms_resend: 60,
+            sms_per_day: 20,
+            sms_per_source: 1_000,
+        }
+    }
+}
+
+impl Default for Argon2 {
+    fn default() -> Self {
+        Self {
+            memory_kib: 19 * 1024,
+            passes: 2,
+            lanes: 1,
+        }
+    }
 }

@@ -3,17 +3,23 @@
 //! Not here: how somebody proves to be the same as before (`authn`), what they are logged in to (`session`), what they agreed to (`consent`).
 
 pub mod binding;
+pub mod claims;
 pub mod evidence;
 pub mod level;
 pub mod name;
 pub mod number;
+pub mod people;
 pub mod person;
 pub mod phone;
+pub mod sms;
+pub mod source;
 pub mod subject;
+pub mod synthetic;
 
 pub use evidence::{Evidence, Method};
 pub use level::RealNameLevel;
 pub use name::Name;
 pub use number::IdNumber;
+pub use people::People;
 pub use person::{Keys, Person};
 pub use phone::Phone;
