@@ -3,7 +3,13 @@
 //! becomes a client is known to `federation`; how a person is known, to `identity`.
 
 pub mod acr;
+pub mod authenticate;
 pub mod claims;
 pub mod clients;
+pub mod grants;
 pub mod interaction;
+pub mod logout;
+pub mod one_use;
 pub mod request;
+pub mod tokens;
+pub mod waiting;

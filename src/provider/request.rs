@@ -9,12 +9,13 @@ use serde::{Deserialize, Serialize};
 
 use super::acr::Level;
 use super::claims::{ClaimsRequest, SCOPES};
+use super::one_use::OneUse;
 use crate::client::{Client, Profile};
 use crate::clock::UnixTime;
 use crate::id::ClientId;
 use crate::oauth::{Error, ErrorCode, Scope};
 
-pub use object::{OneUse, hinted_chain};
+pub use object::hinted_chain;
 pub use parameters::Parameters;
 
 /// A request that may be acted on.

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::{Context, Parameters};
 use crate::client::{Client, Profile};
-use crate::clock::UnixTime;
-use crate::crypto::sha256;
+use crate::provider::one_use::OneUse;
 use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
 use crate::oauth::{Algorithm, Error, ErrorCode};
 
@@ -15,24 +14,6 @@ const LIMIT: usize = 64 * 1024;
 const LEEWAY: i64 = 10;
 /// Nothing that must be remembered until it expires may live longer.
 const LONGEST: i64 = 24 * 3600;
-
-/// Something that may be used once until it expires: the store keeps its hash.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct OneUse {
-    pub mark: [u8; 32],
-    pub expires_at: UnixTime,
-}
-
-impl OneUse {
-    /// `kind` keeps request objects and assertions apart, `by` the senders.
-    pub fn of(kind: &str, by: &str, jti: &str, expires_at: UnixTime) -> Self {
-        Self {
-            mark: sha256(format!("{kind}\n{by}\n{jti}").as_bytes()),
-            // A verifier may accept a little past the expiry.
-            expires_at: expires_at.plus(LEEWAY),
-        }
-    }
-}
 
 /// The `trust_chain` of a request object that nobody has verified: a help for finding out who sends it
 /// (OpenID Federation 1.0 §4.3; the payload claim is the legacy place, §12.1.1.1).

@@ -1,0 +1,161 @@
+//! How a client proves itself at the token and PAR endpoints: exactly the one method it registered (OIDC Core 9).
+
+use crate::client::{Authentication, Client, Profile};
+use crate::clock::UnixTime;
+use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
+use crate::oauth::{Algorithm, Error};
+
+use super::one_use::OneUse;
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+const LIMIT: usize = 16 * 1024;
+/// Seconds by which clocks may differ: 10 ahead are accepted, more than 60 never (FAPI 2.0 §5.3.2.1).
+const LEEWAY: i64 = 10;
+/// An assertion must be remembered until it expires; nobody needs a longer one.
+const LONGEST: i64 = 24 * 3600;
+
+/// What a request brought along to prove who sends it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The client that is claimed to be the sender; nothing is proven yet.
+    pub client_id: String,
+    proof: Proof,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Proof {
+    Basic(String),
+    Post(String),
+    Assertion(String),
+    None,
+}
+
+/// Which endpoint is asked: its URL counts as an audience for some profiles.
+#[derive(Clone, Copy, Debug)]
+pub struct At<'a> {
+    pub issuer: &'a str,
+    pub token_endpoint: &'a str,
+    /// The PAR endpoint's URL, when it is the one asked.
+    pub par_endpoint: Option<&'a str>,
+    pub now: UnixTime,
+}
+
+impl Credentials {
+    /// Collects them from the `Authorization` header's Basic pair (already form-decoded) and the body.
+    pub fn read(
+        basic: Option<(String, String)>,
+        parameter: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Error> {
+        let client_id = parameter("client_id");
+        let assertion = match (parameter("client_assertion"), parameter("client_assertion_type")) {
+            (None, None) => None,
+            (Some(jwt), Some(kind)) if kind == ASSERTION_TYPE => Some(jwt),
+            _ => return Err(Error::invalid_client("client_assertion_type must be the jwt-bearer type, with an assertion")),
+        };
+        let secret = parameter("client_secret");
+        // RFC 6749 §2.3: no more than one method at once.
+        let methods = usize::from(basic.is_some()) + usize::from(assertion.is_some()) + usize::from(secret.is_some());
+        if methods > 1 {
+            return Err(Error::invalid_request("only one way of client authentication may be used"));
+        }
+        let (claimed, proof) = match (basic, assertion, secret) {
+            (Some((id, secret)), _, _) => (Some(id), Proof::Basic(secret)),
+            (_, Some(jwt), _) => (claimed_by(&jwt), Proof::Assertion(jwt)),
+            (_, _, Some(secret)) => (None, Proof::Post(secret)),
+            _ => (None, Proof::None),
+        };
+        match (claimed, client_id) {
+            (Some(a), Some(b)) if a != b => Err(Error::invalid_client("client_id is not the client that authenticates")),
+            (Some(id), _) | (None, Some(id)) => Ok(Self { client_id: id, proof }),
+            (None, None) => Err(Error::invalid_client("client authentication is missing")),
+        }
+    }
+
+    /// Whether a header was used, so that a refusal names the scheme (RFC 6749 §5.2).
+    pub fn by_header(&self) -> bool {
+        matches!(self.proof, Proof::Basic(_))
+    }
+
+    /// The `kid` of the assertion, for a look whether the client has new keys.
+    pub fn is_assertion(&self) -> bool {
+        matches!(self.proof, Proof::Assertion(_))
+    }
+
+    /// Checks the proof. An assertion that fits must now be marked as used.
+    pub fn verify(&self, client: &Client, at: &At<'_>) -> Result<Option<OneUse>, Error> {
+        match (client.authentication, &self.proof) {
+            (Authentication::SecretBasic, Proof::Basic(secret)) | (Authentication::SecretPost, Proof::Post(secret)) => {
+                if client.has_secret(secret) {
+                    Ok(None)
+                } else {
+                    Err(Error::invalid_client("client authentication failed"))
+                }
+            }
+            (Authentication::PrivateKeyJwt(alg), Proof::Assertion(jwt)) => {
+                verify_assertion(client, alg, jwt, at).map(Some)
+            }
+            (Authentication::None, Proof::None) => Ok(None),
+            _ => Err(Error::invalid_client("this is not the authentication method registered for the client")),
+        }
+    }
+}
+
+/// RFC 7523 §3 as OIDC Core 9 and OpenID Federation 1.0 §12.1 narrow it.
+fn verify_assertion(client: &Client, alg: Option<Algorithm>, token: &str, at: &At<'_>) -> Result<OneUse, Error> {
+    let id = client.id.as_str();
+    let pushed = at.par_endpoint.is_some();
+    // The audience by profile: at PAR a federation client says our entity identifier and nothing else (Fed 12.1.1.2).
+    let mut ours = vec![at.issuer];
+    if !(client.profile == Profile::Federation && pushed) {
+        ours.push(at.token_endpoint);
+    }
+    if client.profile == Profile::Oidc {
+        ours.extend(at.par_endpoint);
+    }
+    let registered;
+    let algorithms: &[Algorithm] = match alg {
+        Some(alg) => {
+            registered = [alg];
+            &registered
+        }
+        None => &Algorithm::ALL,
+    };
+    let expected = Expected {
+        issuer: id,
+        audience: match client.profile {
+            Profile::Federation => Audience::Only(&ours),
+            Profile::Oidc => Audience::Contains(&ours),
+        },
+        typ: Typ::AbsentOr(&["JWT", "client-authentication+jwt"]),
+        algorithms,
+        now: at.now,
+        leeway: LEEWAY,
+        accept_expired: false,
+        limit: LIMIT,
+    };
+    let claims = jwt::verify(token, &client.keys, &expected).map_err(|e| {
+        Error::invalid_client(match e {
+            JwtError::Expired => "the client assertion has expired",
+            JwtError::Audience => "aud of the client assertion is not this server",
+            JwtError::Jws(JwsError::Signature) => "the signature of the client assertion does not verify",
+            JwtError::Jws(JwsError::NoKey) => "no key of the client fits the client assertion",
+            JwtError::Jws(JwsError::Algorithm) => "the client assertion is not signed with an allowed algorithm",
+            _ => "the client assertion is not valid",
+        })
+    })?;
+    if jwt::text(&claims, "sub").ok() != Some(id) {
+        return Err(Error::invalid_client("sub of the client assertion is not the client"));
+    }
+    let expires_at = jwt::time(&claims, "exp").ok().flatten();
+    match (jwt::text(&claims, "jti"), expires_at) {
+        (Ok(jti), Some(exp)) if !jti.is_empty() && exp.since(at.now) <= LONGEST => {
+            Ok(OneUse::of("client assertion", id, jti, exp))
+        }
+        _ => Err(Error::invalid_client("the client assertion needs a jti and an exp within a day")),
+    }
+}
+
+fn claimed_by(assertion: &str) -> Option<String> {
+    let (_, claims) = jwt::peek(assertion, LIMIT).ok()?;
+    jwt::text(&claims, "sub").ok().map(str::to_owned)
+}

@@ -1,0 +1,211 @@
+//! What tokens say: ID Token (OIDC Core 2), access token (RFC 9068), logout token (OIDC Back-Channel Logout 1.0 §2.4).
+//! One signature each. What they rest on is in `grants`.
+
+use serde_json::{Map, Value, json};
+
+use super::grants::Grant;
+use crate::clock::UnixTime;
+use crate::crypto::{Purpose, SignError, Signer};
+use crate::id::ClientId;
+use crate::jose::{Audience, Expected, JwtError, Typ, jwt};
+use crate::oauth::{Algorithm, Scope};
+use crate::random::Rng;
+use crate::session;
+
+/// The event of a logout token.
+const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
+/// Seconds that a logout token lives (BCL 2.4 advises two minutes at most).
+const LOGOUT_LIFETIME: i64 = 120;
+/// The longest access token that is read.
+const LIMIT: usize = 8 * 1024;
+
+/// Who signs, in whose name.
+#[derive(Clone, Copy, Debug)]
+pub struct Issuer<'a> {
+    pub id: &'a str,
+    pub signer: &'a dyn Signer,
+}
+
+/// What UserInfo reads of an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessToken {
+    pub grant: String,
+    pub sub: String,
+    pub client: ClientId,
+    pub scope: Scope,
+}
+
+impl Issuer<'_> {
+    /// `claims`: what the `claims` parameter asked for in the ID Token, as far as it is held and agreed to.
+    pub async fn id_token(
+        &self,
+        grant: &Grant,
+        sub: &str,
+        claims: Map<String, Value>,
+        lifetime: i64,
+        now: UnixTime,
+    ) -> Result<String, SignError> {
+        // What the protocol says wins over what a person's claims may be called.
+        let mut payload = claims;
+        let mut say = |name: &str, value: Value| payload.insert(name.to_owned(), value);
+        say("iss", self.id.into());
+        say("sub", sub.into());
+        // A single string (Federation 1.0 §12.1: exactly the relying party).
+        say("aud", grant.client.as_str().into());
+        say("iat", now.0.into());
+        say("exp", now.plus(lifetime).0.into());
+        say("auth_time", grant.terms.auth_time.0.into());
+        say("acr", grant.terms.acr.as_str().into());
+        say("amr", json!(grant.terms.amr));
+        if let Some(nonce) = &grant.terms.nonce {
+            say("nonce", nonce.as_str().into());
+        }
+        if let Some(session) = &grant.session {
+            say("sid", session::sid(session, &grant.client).into());
+        }
+        self.sign(grant.terms.alg, "JWT", payload).await
+    }
+
+    /// An access token for our own resources. Its `jti` begins with the name of the grant, by which it can be revoked.
+    pub async fn access_token(
+        &self,
+        rng: &mut Rng,
+        grant: &Grant,
+        sub: &str,
+        scope: &Scope,
+        lifetime: i64,
+        now: UnixTime,
+    ) -> Result<String, SignError> {
+        let payload = json!({
+            "iss": self.id,
+            "aud": self.id,
+            "sub": sub,
+            "client_id": grant.client,
+            "iat": now,
+            "exp": now.plus(lifetime).min(grant.expires_at),
+            "jti": format!("{}.{}", grant.id, rng.id("")),
+            "scope": scope,
+            "auth_time": grant.terms.auth_time,
+            "acr": grant.terms.acr,
+            "amr": grant.terms.amr,
+        });
+        self.sign(grant.terms.alg, "at+jwt", object(payload)).await
+    }
+
+    /// Tells a client that the session `sid` of `sub` ended.
+    pub async fn logout_token(
+        &self,
+        rng: &mut Rng,
+        to: &Told<'_>,
+        now: UnixTime,
+    ) -> Result<String, SignError> {
+        // BCL 2.4: both sub and sid, one event whose value is {}, no nonce.
+        let payload = json!({
+            "iss": self.id,
+            "aud": to.client,
+            "sub": to.sub,
+            "sid": to.sid,
+            "iat": now,
+            "exp": now.plus(LOGOUT_LIFETIME),
+            "jti": rng.id(""),
+            "events": { LOGOUT_EVENT: {} },
+        });
+        self.sign(to.alg, "logout+jwt", object(payload)).await
+    }
+
+    /// Reads an access token of ours. Whether its grant still holds is asked of `grants::find`.
+    pub fn read_access_token(&self, token: &str, now: UnixTime) -> Result<AccessToken, JwtError> {
+        let claims = jwt::verify(
+            token,
+            &self.own_keys(),
+            &Expected {
+                issuer: self.id,
+                audience: Audience::Only(&[self.id]),
+                typ: Typ::Is("at+jwt"),
+                algorithms: &crate::client::ISSUED,
+                now,
+                leeway: 0,
+                accept_expired: false,
+                limit: LIMIT,
+            },
+        )?;
+        let grant = jwt::text(&claims, "jti")?
+            .split_once('.')
+            .ok_or(JwtError::Claim("jti"))?
+            .0;
+        Ok(AccessToken {
+            grant: grant.to_owned(),
+            sub: jwt::text(&claims, "sub")?.to_owned(),
+            client: ClientId(jwt::text(&claims, "client_id")?.to_owned()),
+            scope: Scope::parse(jwt::text(&claims, "scope")?).ok_or(JwtError::Claim("scope"))?,
+        })
+    }
+
+    /// Reads an ID Token of ours that comes back as a hint; expired ones too (OIDC RP-Initiated Logout 1.0 §2).
+    pub fn read_hint(&self, token: &str, now: UnixTime) -> Option<Hint> {
+        let (_, unverified) = jwt::peek(token, LIMIT).ok()?;
+        let client = jwt::text(&unverified, "aud").ok()?.to_owned();
+        let claims = jwt::verify(
+            token,
+            &self.own_keys(),
+            &Expected {
+                issuer: self.id,
+                audience: Audience::String(&client),
+                typ: Typ::AbsentOr(&["JWT"]),
+                algorithms: &crate::client::ISSUED,
+                now,
+                leeway: 60,
+                accept_expired: true,
+                limit: LIMIT,
+            },
+        )
+        .ok()?;
+        Some(Hint {
+            sub: jwt::text(&claims, "sub").ok()?.to_owned(),
+            sid: jwt::text(&claims, "sid").ok().map(str::to_owned),
+            client: ClientId(client),
+        })
+    }
+
+    fn own_keys(&self) -> impl Fn(&str, Algorithm, &[u8], &[u8]) -> bool {
+        |kid, alg, input, signature| self.signer.verify(Purpose::IdToken, kid, alg, input, signature)
+    }
+
+    async fn sign(
+        &self,
+        alg: Algorithm,
+        typ: &str,
+        payload: Map<String, Value>,
+    ) -> Result<String, SignError> {
+        let mut header = Map::new();
+        header.insert("typ".to_owned(), typ.into());
+        let payload = Value::Object(payload).to_string();
+        self.signer
+            .sign(Purpose::IdToken, alg, header, payload.as_bytes())
+            .await
+    }
+}
+
+/// Who is told of a logout.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    pub client: &'a ClientId,
+    pub sub: &'a str,
+    pub sid: &'a str,
+    pub alg: Algorithm,
+}
+
+/// What an `id_token_hint` of ours says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    pub client: ClientId,
+    pub sub: String,
+    pub sid: Option<String>,
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
