@@ -47,16 +47,27 @@ impl Credentials {
         parameter: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Error> {
         let client_id = parameter("client_id");
-        let assertion = match (parameter("client_assertion"), parameter("client_assertion_type")) {
+        let assertion = match (
+            parameter("client_assertion"),
+            parameter("client_assertion_type"),
+        ) {
             (None, None) => None,
             (Some(jwt), Some(kind)) if kind == ASSERTION_TYPE => Some(jwt),
-            _ => return Err(Error::invalid_client("client_assertion_type must be the jwt-bearer type, with an assertion")),
+            _ => {
+                return Err(Error::invalid_client(
+                    "client_assertion_type must be the jwt-bearer type, with an assertion",
+                ));
+            }
         };
         let secret = parameter("client_secret");
         // RFC 6749 §2.3: no more than one method at once.
-        let methods = usize::from(basic.is_some()) + usize::from(assertion.is_some()) + usize::from(secret.is_some());
+        let methods = usize::from(basic.is_some())
+            + usize::from(assertion.is_some())
+            + usize::from(secret.is_some());
         if methods > 1 {
-            return Err(Error::invalid_request("only one way of client authentication may be used"));
+            return Err(Error::invalid_request(
+                "only one way of client authentication may be used",
+            ));
         }
         let (claimed, proof) = match (basic, assertion, secret) {
             (Some((id, secret)), _, _) => (Some(id), Proof::Basic(secret)),
@@ -65,8 +76,13 @@ impl Credentials {
             _ => (None, Proof::None),
         };
         match (claimed, client_id) {
-            (Some(a), Some(b)) if a != b => Err(Error::invalid_client("client_id is not the client that authenticates")),
-            (Some(id), _) | (None, Some(id)) => Ok(Self { client_id: id, proof }),
+            (Some(a), Some(b)) if a != b => Err(Error::invalid_client(
+                "client_id is not the client that authenticates",
+            )),
+            (Some(id), _) | (None, Some(id)) => Ok(Self {
+                client_id: id,
+                proof,
+            }),
             (None, None) => Err(Error::invalid_client("client authentication is missing")),
         }
     }
@@ -84,7 +100,8 @@ impl Credentials {
     /// Checks the proof. An assertion that fits must now be marked as used.
     pub fn verify(&self, client: &Client, at: &At<'_>) -> Result<Option<OneUse>, Error> {
         match (client.authentication, &self.proof) {
-            (Authentication::SecretBasic, Proof::Basic(secret)) | (Authentication::SecretPost, Proof::Post(secret)) => {
+            (Authentication::SecretBasic, Proof::Basic(secret))
+            | (Authentication::SecretPost, Proof::Post(secret)) => {
                 if client.has_secret(secret) {
                     Ok(None)
                 } else {
@@ -95,13 +112,20 @@ impl Credentials {
                 verify_assertion(client, alg, jwt, at).map(Some)
             }
             (Authentication::None, Proof::None) => Ok(None),
-            _ => Err(Error::invalid_client("this is not the authentication method registered for the client")),
+            _ => Err(Error::invalid_client(
+                "this is not the authentication method registered for the client",
+            )),
         }
     }
 }
 
 /// RFC 7523 §3 as OIDC Core 9 and OpenID Federation 1.0 §12.1 narrow it.
-fn verify_assertion(client: &Client, alg: Option<Algorithm>, token: &str, at: &At<'_>) -> Result<OneUse, Error> {
+fn verify_assertion(
+    client: &Client,
+    alg: Option<Algorithm>,
+    token: &str,
+    at: &At<'_>,
+) -> Result<OneUse, Error> {
     let id = client.id.as_str();
     let pushed = at.par_endpoint.is_some();
     // The audience by profile: at PAR a federation client says our entity identifier and nothing else (Fed 12.1.1.2).
@@ -137,21 +161,29 @@ fn verify_assertion(client: &Client, alg: Option<Algorithm>, token: &str, at: &A
         Error::invalid_client(match e {
             JwtError::Expired => "the client assertion has expired",
             JwtError::Audience => "aud of the client assertion is not this server",
-            JwtError::Jws(JwsError::Signature) => "the signature of the client assertion does not verify",
+            JwtError::Jws(JwsError::Signature) => {
+                "the signature of the client assertion does not verify"
+            }
             JwtError::Jws(JwsError::NoKey) => "no key of the client fits the client assertion",
-            JwtError::Jws(JwsError::Algorithm) => "the client assertion is not signed with an allowed algorithm",
+            JwtError::Jws(JwsError::Algorithm) => {
+                "the client assertion is not signed with an allowed algorithm"
+            }
             _ => "the client assertion is not valid",
         })
     })?;
     if jwt::text(&claims, "sub").ok() != Some(id) {
-        return Err(Error::invalid_client("sub of the client assertion is not the client"));
+        return Err(Error::invalid_client(
+            "sub of the client assertion is not the client",
+        ));
     }
     let expires_at = jwt::time(&claims, "exp").ok().flatten();
     match (jwt::text(&claims, "jti"), expires_at) {
         (Ok(jti), Some(exp)) if !jti.is_empty() && exp.since(at.now) <= LONGEST => {
             Ok(OneUse::of("client assertion", id, jti, exp))
         }
-        _ => Err(Error::invalid_client("the client assertion needs a jti and an exp within a day")),
+        _ => Err(Error::invalid_client(
+            "the client assertion needs a jti and an exp within a day",
+        )),
     }
 }
 

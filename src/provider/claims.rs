@@ -25,6 +25,14 @@ pub const SCOPES: [(&str, &[&str]); 7] = [
 
 /// Claims that only a proven real name can fill.
 const REAL_NAME: [&str; 2] = ["cn_id_number_masked", "assurance_level"];
+/// Claims of an identity document, which a phone alone never releases.
+const VERIFIED: [&str; 5] = [
+    "name",
+    "birthdate",
+    "gender",
+    "cn_id_number_masked",
+    "assurance_level",
+];
 
 /// The most members of a `claims` parameter that are read.
 const MOST: usize = 100;
@@ -122,6 +130,14 @@ pub fn of_scope(scope: &Scope) -> BTreeSet<&'static str> {
 /// Whether the real name must be proven before this can be told.
 pub fn wants_real_name(scope: &Scope, claims: &BTreeSet<String>) -> bool {
     scope.contains("real_name") || REAL_NAME.iter().any(|name| claims.contains(*name))
+}
+
+/// Whether something of an identity document would be told.
+pub fn wants_verified(scope: &Scope, claims: &BTreeSet<String>) -> bool {
+    let scoped = of_scope(scope);
+    VERIFIED
+        .iter()
+        .any(|name| scoped.contains(name) || claims.contains(*name))
 }
 
 /// What UserInfo tells: the scopes' claims and those asked for there, as far as `held` has them. Values that were

@@ -181,21 +181,30 @@ impl Grant {
             (None, None) => Ok(()),
             (Some(challenge), Some(verifier))
                 if (43..=128).contains(&verifier.len())
-                    && constant_time_eq(thumb(verifier.as_bytes()).as_bytes(), challenge.as_bytes()) =>
+                    && constant_time_eq(
+                        thumb(verifier.as_bytes()).as_bytes(),
+                        challenge.as_bytes(),
+                    ) =>
             {
                 Ok(())
             }
-            (Some(_), Some(_)) => Err(oauth::Error::invalid_grant("code_verifier does not fit the code_challenge")),
+            (Some(_), Some(_)) => Err(oauth::Error::invalid_grant(
+                "code_verifier does not fit the code_challenge",
+            )),
             (Some(_), None) => Err(oauth::Error::invalid_grant("code_verifier is missing")),
             // RFC 9700 §2.1.1: a verifier without a challenge is a downgrade.
-            (None, Some(_)) => Err(oauth::Error::invalid_grant("the authorization request had no code_challenge")),
+            (None, Some(_)) => Err(oauth::Error::invalid_grant(
+                "the authorization request had no code_challenge",
+            )),
         }
     }
 }
 
 /// A grant in force, by its name: what an access token is checked against at our own resources.
 pub async fn find(conn: &mut Conn, id: &str, now: UnixTime) -> Result<Option<Grant>, Error> {
-    let sql = format!("SELECT {COLUMNS} FROM grants WHERE id = $1 AND redeemed_at IS NOT NULL AND {ALIVE}");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM grants WHERE id = $1 AND redeemed_at IS NOT NULL AND {ALIVE}"
+    );
     sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id)
         .bind(now)
@@ -263,7 +272,8 @@ pub async fn refresh(
         let Some(before) = before else {
             return Ok(None);
         };
-        let (grant, used_at): (String, UnixTime) = (before.try_get("grant_id")?, before.try_get("used_at")?);
+        let (grant, used_at): (String, UnixTime) =
+            (before.try_get("grant_id")?, before.try_get("used_at")?);
         if now.since(used_at) > GRACE {
             revoke(conn, &grant, "refresh_token_repeated", now).await?;
             return Ok(None);
@@ -314,7 +324,11 @@ pub async fn withdraw_consent(
 }
 
 /// Ends all grants of a client that was removed; how many.
-pub async fn revoke_client(conn: &mut Conn, client: &ClientId, now: UnixTime) -> Result<u64, Error> {
+pub async fn revoke_client(
+    conn: &mut Conn,
+    client: &ClientId,
+    now: UnixTime,
+) -> Result<u64, Error> {
     Ok(sqlx::query(
         "UPDATE grants SET revoked_at = $1, revoked_why = 'client_removed' WHERE client = $2 AND revoked_at IS NULL",
     )

@@ -12,6 +12,7 @@ use sqlx::any::AnyRow;
 use super::acr::{Level, Missing, Reach};
 use super::claims;
 use super::request::AuthorizationRequest;
+use crate::authn::Factor;
 use crate::client::Platform;
 use crate::clock::UnixTime;
 use crate::consent::Consent;
@@ -414,6 +415,13 @@ fn level(
         Missing::Factor(_) => Step::StepUp { target },
         Missing::Fresh => Step::Reauthenticate,
     })
+}
+
+/// Whether `next` will look at how far the person can get, so that it is worth finding out.
+pub fn wants_reach(request: &AuthorizationRequest, session: &Session) -> bool {
+    request.acr.binding.is_some()
+        || !request.acr.voluntary.is_empty()
+        || session.factors() == [Factor::Sms]
 }
 
 /// The claims that the consent page lists.

@@ -29,7 +29,10 @@ const GIVE_UP: i64 = 12 * 3600;
 const LEASE: i64 = 30;
 /// Deliveries that one round claims.
 const ROUND: i64 = 32;
-const LIMITS: Limits = Limits { time: Duration::from_secs(5), body: 16 * 1024 };
+const LIMITS: Limits = Limits {
+    time: Duration::from_secs(5),
+    body: 16 * 1024,
+};
 
 /// Finds the grants of a session whose client must hear of its end. The queue is filled in the transaction that ends the
 /// session where it is ended by `end`, else by the next round of `deliver`.
@@ -60,8 +63,13 @@ async fn fill(conn: &mut Conn, rng: &mut Rng, id: &SessionId, now: UnixTime) -> 
         return Ok(());
     }
     for party in parties(conn, id).await? {
-        let Party { client, subject, terms } = party;
-        let sub: Option<String> = crate::provider::person::sub_of(conn, &subject, &terms.sector).await?;
+        let Party {
+            client,
+            subject,
+            terms,
+        } = party;
+        let sub: Option<String> =
+            crate::provider::person::sub_of(conn, &subject, &terms.sector).await?;
         sqlx::query(
             "INSERT INTO logout_deliveries (id, session, subject, client, platform, uri, sub, sid, alg, attempts, due_at, give_up_at)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11) ON CONFLICT (session, client) DO NOTHING",
@@ -114,7 +122,11 @@ async fn parties(conn: &mut Conn, id: &SessionId) -> Result<Vec<Party>, Error> {
 
 /// The names of the platforms where the person is signed in through this session.
 pub async fn platforms(conn: &mut Conn, id: &SessionId) -> Result<Vec<String>, Error> {
-    Ok(parties(conn, id).await?.into_iter().map(|p| p.terms.platform).collect())
+    Ok(parties(conn, id)
+        .await?
+        .into_iter()
+        .map(|p| p.terms.platform)
+        .collect())
 }
 
 /// How far a platform has been told of a session's end.
@@ -202,7 +214,10 @@ impl Deliverer {
         }
         // No connection is held while we wait for others; `outbound` bounds how many go to one destination at once.
         let answers = futures_util::future::join_all(
-            claimed.iter().zip(&tokens).map(|(delivery, token)| self.tell(delivery, token)),
+            claimed
+                .iter()
+                .zip(&tokens)
+                .map(|(delivery, token)| self.tell(delivery, token)),
         )
         .await;
         let mut round = Round::default();
@@ -244,8 +259,16 @@ impl Deliverer {
         rows.iter().map(Delivery::read).collect()
     }
 
-    async fn token(&self, rng: &mut Rng, delivery: &Delivery, now: UnixTime) -> Result<String, SignError> {
-        let issuer = Issuer { id: &self.issuer, signer: &*self.signer };
+    async fn token(
+        &self,
+        rng: &mut Rng,
+        delivery: &Delivery,
+        now: UnixTime,
+    ) -> Result<String, SignError> {
+        let issuer = Issuer {
+            id: &self.issuer,
+            signer: &*self.signer,
+        };
         let told = Told {
             client: &delivery.client,
             sub: &delivery.sub,
@@ -261,25 +284,49 @@ impl Deliverer {
             return Answer::Refused("not a URL".to_owned());
         };
         let body = format!("logout_token={token}");
-        match self.outbound.post(&url, "application/x-www-form-urlencoded", body.into_bytes(), &LIMITS).await {
+        match self
+            .outbound
+            .post(
+                &url,
+                "application/x-www-form-urlencoded",
+                body.into_bytes(),
+                &LIMITS,
+            )
+            .await
+        {
             Ok(answer) if matches!(answer.status().as_u16(), 200 | 204) => Answer::Done,
             Ok(answer) if matches!(answer.status().as_u16(), 400 | 404 | 405 | 410 | 501) => {
-                let said = serde_json::from_slice::<Refused>(answer.body()).map_or_else(|_| String::new(), |r| r.error);
-                Answer::Refused(format!("{} {}", answer.status().as_u16(), said.chars().take(60).collect::<String>()))
+                let said = serde_json::from_slice::<Refused>(answer.body())
+                    .map_or_else(|_| String::new(), |r| r.error);
+                Answer::Refused(format!(
+                    "{} {}",
+                    answer.status().as_u16(),
+                    said.chars().take(60).collect::<String>()
+                ))
             }
             Ok(answer) => Answer::Later(answer.status().to_string()),
             Err(error) => Answer::Later(error.to_string()),
         }
     }
 
-    async fn note(&self, delivery: &Delivery, answer: &Answer, now: UnixTime, round: &mut Round) -> Result<(), Error> {
+    async fn note(
+        &self,
+        delivery: &Delivery,
+        answer: &Answer,
+        now: UnixTime,
+        round: &mut Round,
+    ) -> Result<(), Error> {
         let mut conn = self.store.read().await?;
         let tries = usize::try_from(delivery.attempts).unwrap_or(usize::MAX);
-        let next = BACKOFF.get(tries - 1).map(|wait| now.plus(*wait)).filter(|at| *at < delivery.give_up_at);
+        let next = BACKOFF
+            .get(tries - 1)
+            .map(|wait| now.plus(*wait))
+            .filter(|at| *at < delivery.give_up_at);
         let query = match (answer, next) {
             (Answer::Done, _) => {
                 round.delivered += 1;
-                sqlx::query("UPDATE logout_deliveries SET delivered_at = $1 WHERE id = $2").bind(now)
+                sqlx::query("UPDATE logout_deliveries SET delivered_at = $1 WHERE id = $2")
+                    .bind(now)
             }
             (Answer::Later(_), Some(next)) => {
                 round.put_off += 1;

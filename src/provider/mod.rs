@@ -4,12 +4,14 @@
 
 pub mod acr;
 pub mod authenticate;
+pub mod authorize;
 pub mod claims;
 pub mod clients;
 pub mod grants;
 pub mod interaction;
 pub mod logout;
 pub mod one_use;
+pub mod person;
 pub mod request;
 pub mod tokens;
 pub mod waiting;

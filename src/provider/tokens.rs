@@ -168,7 +168,10 @@ impl Issuer<'_> {
     }
 
     fn own_keys(&self) -> impl Fn(&str, Algorithm, &[u8], &[u8]) -> bool {
-        |kid, alg, input, signature| self.signer.verify(Purpose::IdToken, kid, alg, input, signature)
+        |kid, alg, input, signature| {
+            self.signer
+                .verify(Purpose::IdToken, kid, alg, input, signature)
+        }
     }
 
     async fn sign(

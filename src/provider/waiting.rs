@@ -99,9 +99,11 @@ async fn find(conn: &mut Conn, name: &str, now: UnixTime) -> Result<Option<Waiti
     .await?;
     let Some(row) = row else { return Ok(None) };
     let parameters: String = row.try_get("parameters")?;
-    Ok(Parameters::from_json(&parameters).map(|parameters| Waiting {
-        reference,
-        client: row.try_get("client").unwrap_or(None),
-        parameters,
-    }))
+    Ok(
+        Parameters::from_json(&parameters).map(|parameters| Waiting {
+            reference,
+            client: row.try_get("client").unwrap_or(None),
+            parameters,
+        }),
+    )
 }

@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod cookies;
+pub mod csrf;
 pub mod house;
 pub mod page;
 pub mod portal;

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::{Context, Parameters};
 use crate::client::{Client, Profile};
-use crate::provider::one_use::OneUse;
 use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
 use crate::oauth::{Algorithm, Error, ErrorCode};
+use crate::provider::one_use::OneUse;
 
 /// A signed request that carries trust chains is long.
 const LIMIT: usize = 64 * 1024;

@@ -1,0 +1,294 @@
+//! From a good request to its answer: who is here, what must happen next, and the code at the end. Asked by the
+//! authorization endpoint for a request that just arrived, and by the dispatcher of interactions for one that waited.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sqlx::Row;
+
+use super::acr::Level;
+use super::grants::{self, Lives, Terms};
+use super::interaction::{self, Asked, Interaction, Known, Now, Purpose, Step};
+use super::one_use::OneUse;
+use super::person;
+use super::request::{AuthorizationRequest, Return};
+use crate::authn;
+use crate::client::Client;
+use crate::clock::UnixTime;
+use crate::config;
+use crate::consent::{self, Consent};
+use crate::crypto::{Sealer, sha256};
+use crate::identity::Person;
+use crate::oauth::{Error, ErrorCode};
+use crate::random::Rng;
+use crate::session::{self, Session};
+use crate::store::{self, Conn};
+
+/// What is the same for every request of a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    pub issuer: &'a str,
+    pub settings: &'a config::provider::Provider,
+    pub sealer: &'a dyn Sealer,
+}
+
+/// What the browser sent along.
+#[derive(Clone, Copy, Debug)]
+pub struct Browser<'a> {
+    pub session: Option<&'a str>,
+    pub secret: Option<&'a str>,
+}
+
+/// The answer to the relying party: where, how, what (RFC 6749 §4.1.2, RFC 9207 §2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    pub to: Return,
+    pub fields: Vec<(&'static str, String)>,
+}
+
+/// What becomes of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    Reply(Reply),
+    /// A page is needed; the browser goes to the interaction. `new_secret`: the browser had none yet.
+    Interact {
+        interaction: Box<Interaction>,
+        new_secret: Option<String>,
+    },
+}
+
+/// Everyone concerned, as of now.
+#[derive(Clone, Debug)]
+pub struct Present {
+    pub session: Session,
+    pub person: Person,
+    pub consent: Option<Consent>,
+    pub known: Known,
+}
+
+impl Rules<'_> {
+    pub fn lives(&self) -> Lives {
+        Lives {
+            code: self.settings.code_lifetime,
+            grant: self.settings.session_lifetime,
+            offline: self.settings.consent_lifetime,
+            refresh_token: self.settings.refresh_token_lifetime,
+        }
+    }
+
+    /// The error as an answer.
+    pub fn refuse(&self, to: Return, error: &Error) -> Reply {
+        let mut fields = vec![("error", error.code.as_str().to_owned())];
+        fields.push(("error_description", error.description.clone().into_owned()));
+        fields.extend(to.state.clone().map(|state| ("state", state)));
+        fields.push(("iss", self.issuer.to_owned()));
+        Reply { to, fields }
+    }
+
+    fn answer(&self, to: Return, code: &str) -> Reply {
+        let mut fields = vec![("code", code.to_owned())];
+        fields.extend(to.state.clone().map(|state| ("state", state)));
+        fields.push(("iss", self.issuer.to_owned()));
+        Reply { to, fields }
+    }
+
+    /// A request that just arrived. A request object seen before is refused; without need of a page nothing is stored but
+    /// the grant.
+    pub async fn arrive(
+        &self,
+        conn: &mut Conn,
+        rng: &mut Rng,
+        request: AuthorizationRequest,
+        one_use: Option<&OneUse>,
+        client: &Client,
+        browser: Browser<'_>,
+        now: UnixTime,
+    ) -> Result<Outcome, store::Error> {
+        if let Some(one_use) = one_use
+            && !one_use.mark(conn).await?
+        {
+            let error = Error::new(
+                ErrorCode::InvalidRequestObject,
+                "the request object has been used before (jti)",
+            );
+            return Ok(Outcome::Reply(self.refuse(request.answer, &error)));
+        }
+        let present = self
+            .present(conn, &request, client, browser.session, now)
+            .await?;
+        let moment = Now {
+            session: present.as_ref().map(|p| &p.session),
+            known: present.as_ref().map(|p| &p.known),
+            consent: present.as_ref().and_then(|p| p.consent.as_ref()),
+            authenticated_at: None,
+            consented_at: None,
+            put_off: false,
+            time: now,
+        };
+        match (interaction::next(&request, &moment), &present) {
+            (Step::Answer { level }, Some(present)) => {
+                let reply = self
+                    .issue(conn, rng, &request, client, present, level, now)
+                    .await?;
+                Ok(Outcome::Reply(reply))
+            }
+            (Step::Error(error), _) => Ok(Outcome::Reply(self.refuse(request.answer, &error))),
+            _ => {
+                let new_secret = browser.secret.is_none().then(|| rng.token());
+                let secret = browser.secret.or(new_secret.as_deref()).unwrap_or_default();
+                let asked = Asked {
+                    request,
+                    platform: client.platform.clone(),
+                };
+                let purpose = Purpose::Authorization(Box::new(asked));
+                let interaction = interaction::begin(conn, rng, secret, purpose, now).await?;
+                Ok(Outcome::Interact {
+                    interaction: Box::new(interaction),
+                    new_secret,
+                })
+            }
+        }
+    }
+
+    /// An interaction whose browser is back at the dispatcher: the next step, or the answer that consumes it.
+    pub async fn proceed(
+        &self,
+        conn: &mut Conn,
+        rng: &mut Rng,
+        interaction: &Interaction,
+        asked: &Asked,
+        client: &Client,
+        session: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Result<Reply, Step>, store::Error> {
+        let request = &asked.request;
+        let present = self.present(conn, request, client, session, now).await?;
+        let moment = Now::of(
+            interaction,
+            present.as_ref().map(|p| &p.session),
+            present.as_ref().map(|p| &p.known),
+            present.as_ref().and_then(|p| p.consent.as_ref()),
+            now,
+        );
+        let step = interaction::next(request, &moment);
+        let answers = matches!(step, Step::Answer { .. } | Step::Error(_));
+        // Consumed when it is answered, once (FAPI 2.0 §5.3.2.2 note 3).
+        if answers && !interaction::complete(conn, interaction, now).await? {
+            let error = Error::new(
+                ErrorCode::AccessDenied,
+                "this login has been answered already",
+            );
+            return Ok(Ok(self.refuse(request.answer.clone(), &error)));
+        }
+        Ok(match (step, &present) {
+            (Step::Answer { level }, Some(present)) => Ok(self
+                .issue(conn, rng, request, client, present, level, now)
+                .await?),
+            (Step::Error(error), _) => Ok(self.refuse(request.answer.clone(), &error)),
+            (step, _) => Err(step),
+        })
+    }
+
+    /// Who is here: session and consent in one read, then the person.
+    pub async fn present(
+        &self,
+        conn: &mut Conn,
+        request: &AuthorizationRequest,
+        client: &Client,
+        handle: Option<&str>,
+        now: UnixTime,
+    ) -> Result<Option<Present>, store::Error> {
+        let Some(handle) = handle else {
+            return Ok(None);
+        };
+        let sql = format!(
+            "SELECT {}, {} FROM sessions LEFT JOIN consents ON consents.subject = sessions.subject AND consents.client = $2
+               AND consents.withdrawn_at IS NULL AND consents.expires_at > $3
+             WHERE sessions.handle = $1 AND sessions.ended_at IS NULL AND sessions.expires_at > $3",
+            session::COLUMNS,
+            consent::COLUMNS
+        );
+        let row = sqlx::query(sqlx::AssertSqlSafe(sql))
+            .bind(sha256(handle.as_bytes()).to_vec())
+            .bind(&client.id)
+            .bind(now)
+            .fetch_optional(&mut *conn)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let _checked: String = row.try_get("id")?;
+        let (session, consent) = (Session::read(&row)?, Consent::read(&row)?);
+        let Some(person) = person::find(conn, self.sealer, &session.person).await? else {
+            return Ok(None);
+        };
+        session::seen(conn, &session, now).await?;
+        let detailed = interaction::wants_reach(request, &session);
+        let reach = person::reach(conn, &person, &session, detailed).await?;
+        let sub = match &request.hinted_sub {
+            Some(_) => person::sub_of(conn, &person.id, client.sector()).await?,
+            None => None,
+        };
+        let known = Known {
+            person: person.id.clone(),
+            real_name: person::real_name(&person),
+            reach,
+            sub,
+        };
+        Ok(Some(Present {
+            session,
+            person,
+            consent,
+            known,
+        }))
+    }
+
+    async fn issue(
+        &self,
+        conn: &mut Conn,
+        rng: &mut Rng,
+        request: &AuthorizationRequest,
+        client: &Client,
+        present: &Present,
+        level: Level,
+        now: UnixTime,
+    ) -> Result<Reply, store::Error> {
+        let terms = Terms {
+            redirect_uri: request.answer.redirect_uri.clone(),
+            code_challenge: request.code_challenge.clone(),
+            scope: request.scope.clone(),
+            claims: request.claims.clone(),
+            nonce: request.nonce.clone(),
+            auth_time: present.session.auth_time,
+            acr: level.acr(&self.settings.acr_base),
+            amr: authn::amr(&present.session.factors())
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            sector: client.sector().to_owned(),
+            alg: client.id_token_alg,
+            platform: client.platform.shown_name().to_owned(),
+            back_channel: client.back_channel.as_ref().map(|b| b.uri.to_string()),
+        };
+        let pushed = request
+            .pushed
+            .as_deref()
+            .and_then(|p| URL_SAFE_NO_PAD.decode(p).ok());
+        let new = grants::New {
+            person: &present.person.id,
+            actor: &present.session.actor,
+            client: &client.id,
+            session: &present.session.id,
+            terms: &terms,
+            pushed: pushed.as_deref(),
+            lives: self.lives(),
+        };
+        Ok(match grants::issue(conn, rng, &new, now).await? {
+            Some(code) => self.answer(request.answer.clone(), code.reveal()),
+            None => self.refuse(
+                request.answer.clone(),
+                &Error::new(
+                    ErrorCode::InvalidRequestUri,
+                    "the pushed request has been answered already",
+                ),
+            ),
+        })
+    }
+}
