@@ -11,7 +11,7 @@ use crate::id::{ClientId, PersonId, SessionId};
 use crate::random::Rng;
 use crate::store::{Conn, Error};
 
-pub use seal::{Verdict, checkpoint, seal, verify};
+pub use seal::{CheckpointError, Verdict, checkpoint, is_waiting, seal, verify};
 
 /// How an act ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

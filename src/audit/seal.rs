@@ -82,6 +82,15 @@ pub async fn seal(
     Ok(rows.len())
 }
 
+/// Whether rows wait to be sealed.
+pub async fn is_waiting(conn: &mut Conn) -> Result<bool, Error> {
+    let row: Option<i64> =
+        sqlx::query_scalar("SELECT at FROM audit_events WHERE seq IS NULL LIMIT 1")
+            .fetch_optional(conn)
+            .await?;
+    Ok(row.is_some())
+}
+
 async fn newest(conn: &mut Conn) -> Result<(i64, Vec<u8>), Error> {
     let row = sqlx::query(
         "SELECT seq, chain FROM audit_events WHERE seq IS NOT NULL ORDER BY seq DESC LIMIT 1",
