@@ -1,3 +1,5 @@
-fn main() {
-    println!("hefu");
+//! The `hefu` program. Everything it does lives in the library.
+
+fn main() -> std::process::ExitCode {
+    hefu::cli::main()
 }

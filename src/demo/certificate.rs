@@ -44,6 +44,15 @@ pub fn ensure(folder: &Path) -> Result<(PathBuf, Tls), CertificateError> {
     Ok((ca, tls))
 }
 
+/// Where the files are.
+pub fn paths(folder: &Path) -> (PathBuf, Tls) {
+    let tls = Tls {
+        certificate: folder.join("tls.pem"),
+        key: folder.join("tls-key.pem"),
+    };
+    (folder.join("ca.pem"), tls)
+}
+
 /// The authority's key is forgotten once it has signed: nobody who reads the folder later can make further certificates.
 fn make() -> Result<(String, String, String), rcgen::Error> {
     let mut authority = CertificateParams::new(Vec::new())?;

@@ -63,7 +63,14 @@ impl Folder {
             path: path.to_owned(),
             source,
         };
-        std::fs::create_dir_all(path).map_err(unwritable)?;
+        let mut builder = std::fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::DirBuilderExt;
+            builder.mode(0o700);
+        }
+        builder.create(path).map_err(unwritable)?;
         let path = path.canonicalize().map_err(unwritable)?;
         let mark = read_mark(&path)?;
         if mark.is_none() && !is_blank(&path).map_err(unwritable)? {
@@ -200,7 +207,7 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-fn read_mark(path: &Path) -> Result<Option<Mark>, FolderError> {
+pub(super) fn read_mark(path: &Path) -> Result<Option<Mark>, FolderError> {
     let damaged = |reason: String| FolderError::Damaged {
         path: path.to_owned(),
         reason,

@@ -1,6 +1,137 @@
 //! The demonstration: a whole federation in one process, on loopback, with synthetic people. `plan` says who is there,
-//! `folder` keeps what they own, `certificate` serves `--tls`.
+//! `folder` keeps what they own, `configuration` makes an ordinary configuration of it, `certificate` serves `--tls`.
 
 mod certificate;
-mod folder;
+pub mod configuration;
+pub mod folder;
 pub mod plan;
+mod report;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::clock::SystemClock;
+use crate::config::{Config, Role};
+use crate::crypto::{Purpose, Signer};
+use crate::random::RngSource;
+use crate::server::entity::{OpenError, Opened, Shared};
+use crate::server::listen::{self, ListenError};
+use crate::server::node::{Node, NodeError};
+
+use certificate::CertificateError;
+use folder::{Folder, FolderError, Mark};
+
+/// The port that is tried first when none is asked for.
+const FIRST_PORT: u16 = 8420;
+
+/// What the command line asks for.
+#[derive(Debug, Clone)]
+pub struct Wish {
+    pub folder: std::path::PathBuf,
+    /// None: the kept one, or any that is free; 0: any.
+    pub port: Option<u16>,
+    pub tls: bool,
+    pub reset: bool,
+    /// One JSON line on standard output instead of the text.
+    pub json: bool,
+}
+
+/// Why the demonstration does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(
+        "port {0} is in use, and this demo's identifiers contain it; stop the other program, or start anew with --reset"
+    )]
+    KeptPortInUse(u16),
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    #[error("{0}")]
+    Seed(String),
+}
+
+/// Runs the demonstration until it is told to stop.
+pub async fn run(wish: Wish) -> Result<(), DemoError> {
+    let mut folder = Folder::open(&wish.folder)?;
+    if wish.reset {
+        folder = folder.reset()?;
+    }
+    let kept = folder.kept(wish.port, wish.tls)?;
+    let (port, listeners) = match (&kept, wish.port) {
+        (Some(mark), _) => listen::bind_loopback(mark.port).map_err(|e| match e {
+            ListenError::InUse(_) => DemoError::KeptPortInUse(mark.port),
+            other => other.into(),
+        })?,
+        (None, Some(port)) => listen::bind_loopback(port)?,
+        (None, None) => listen::bind_loopback(FIRST_PORT).or_else(|_| listen::bind_loopback(0))?,
+    };
+    let mark = Mark {
+        version: 1,
+        port,
+        tls: wish.tls,
+    };
+    if kept.is_none() {
+        eprintln!(
+            "First start: making keys and databases for {} entities …",
+            plan::PLAN.len()
+        );
+        folder.remember(mark.clone())?;
+    }
+    let rng = RngSource::System;
+    folder.kek(&mut rng.rng())?;
+    let certificate = if wish.tls {
+        Some(certificate::ensure(folder.path())?)
+    } else {
+        None
+    };
+    let ca = certificate.as_ref().map(|(ca, _)| ca.clone());
+    for planned in &plan::PLAN {
+        folder.entity(planned.name)?;
+    }
+    let mut config = configuration::of(folder.path(), &mark, certificate);
+    let shared = Shared::of(&config.node, Arc::new(SystemClock), rng)?;
+    let entities = open(&mut config, &shared).await?;
+    let report = report::Report {
+        folder: folder.path().to_owned(),
+        mark,
+        ca,
+        json: wish.json,
+    };
+    let node = Node::assemble(config, shared, entities);
+    node.serve_on(listeners, |entities| report.print(entities))
+        .await?;
+    Ok(())
+}
+
+/// The configuration of a demonstration that was started before, for verbs that work beside it.
+pub fn existing(path: &Path) -> Result<Config, FolderError> {
+    let mark = folder::read_mark(path)?.ok_or_else(|| FolderError::Foreign {
+        path: path.to_owned(),
+    })?;
+    let tls = mark.tls.then(|| certificate::paths(path));
+    Ok(configuration::of(path, &mark, tls))
+}
+
+/// Opens the anchor first: everyone else is told its keys, as an operator would be out of band.
+async fn open(config: &mut Config, shared: &Shared) -> Result<Vec<Opened>, DemoError> {
+    let mut entities = Vec::new();
+    for position in 0..config.entities.len() {
+        let opened = shared.open(config.entities[position].clone(), true).await?;
+        if opened.role() == Role::Anchor {
+            configuration::trust(
+                config,
+                &opened.entity.address.id,
+                &opened.ring.published(Purpose::Federation),
+            );
+        }
+        entities.push(opened);
+    }
+    Ok(entities)
+}

@@ -1,6 +1,6 @@
 //! Who lives in the demonstration: the federation of `docs/architecture.md`, one host name each.
 
-use crate::brand::{Brand, Province};
+use crate::brand::Brand;
 use crate::config::Role;
 
 /// One entity of the demonstration.
@@ -167,6 +167,7 @@ impl Planned {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::brand::Province;
 
     #[test]
     fn superiors_come_first_and_every_brand_is_in_the_table() {

@@ -4,7 +4,9 @@
 pub mod dispatch;
 pub mod entity;
 pub mod listen;
+pub mod node;
 mod private;
+mod rooms;
 pub mod tls;
 
 pub use private::Readiness;

@@ -1,0 +1,42 @@
+//! `hefu migrate`: run once before a new version serves; safe beside nodes of the version before.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Outcome, load};
+use crate::store::{Options, Store};
+
+#[derive(Debug, Args)]
+pub(super) struct Migrate {
+    /// Configuration file of the node.
+    #[arg(long, env = "HEFU_CONFIG", value_name = "FILE")]
+    config: PathBuf,
+    /// Only say what is not applied yet.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Migrate {
+    pub async fn run(self) -> Outcome {
+        for entity in load(&self.config)?.entities {
+            let store = Store::open(
+                &entity.database,
+                &Options {
+                    connections: 1,
+                    durable: true,
+                },
+            )
+            .await?;
+            let pending = store.pending_migrations().await?;
+            if self.dry_run {
+                println!("{}: {pending} to apply", entity.name);
+            } else {
+                store.migrate().await?;
+                println!("{}: {pending} applied", entity.name);
+            }
+            store.close().await;
+        }
+        Ok(())
+    }
+}

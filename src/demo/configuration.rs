@@ -1,0 +1,142 @@
+//! The demonstration as an ordinary configuration: the same values that `deploy/*.toml` would hold, made from the plan.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::folder::Mark;
+use super::plan::{PLAN, Planned};
+use crate::config::federation::{Federation, TrustAnchor};
+use crate::config::node::{Demo, KekSource, Log, Node, Outbound, Tls};
+use crate::config::{Address, Config, Entity, Role, Section, authority, people, portal, provider};
+
+/// Seconds that subordinate statements live here: short, so that one can watch a dropped subordinate stop.
+const SUBORDINATE_STATEMENT_LIFETIME: i64 = 600;
+
+/// The node and all entities but for the anchor's keys, which nobody knows before the anchor was opened.
+pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Config {
+    let (ca, tls) = certificate.map_or((None, None), |(ca, tls)| (Some(ca), Some(tls)));
+    let node = Node {
+        listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), mark.port)],
+        private_listen: None,
+        tls,
+        proxies: Vec::new(),
+        outbound: Outbound {
+            allow: Vec::new(),
+            trust_roots: ca.into_iter().collect(),
+        },
+        kek: KekSource::File(folder.join("kek")),
+        log: Log::Text,
+        name: Some("demo".to_owned()),
+        demo: Some(Demo {
+            port: mark.port,
+            plain_http: !mark.tls,
+        }),
+    };
+    let entities = PLAN
+        .iter()
+        .filter_map(|planned| entity(planned, folder, mark))
+        .collect();
+    Config { node, entities }
+}
+
+/// Tells everyone but the anchor itself whom to trust.
+pub fn trust(config: &mut Config, anchor: &str, jwks: &Value) {
+    for entity in &mut config.entities {
+        entity.federation.trust_anchors = vec![TrustAnchor {
+            id: anchor.to_owned(),
+            jwks: Some(jwks.clone()),
+            jwks_file: None,
+        }];
+    }
+}
+
+fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
+    let id = |name: &str| Planned::by_name(name).map(|p| p.id(mark.port, mark.tls));
+    let own = folder.join(planned.name);
+    let section = match planned.role {
+        Role::Anchor => Section::Anchor(authority_section()),
+        Role::Intermediate => Section::Intermediate(authority_section()),
+        Role::Provider => {
+            let register = id("register")?;
+            Section::Provider {
+                provider: Box::new(provider::Provider::default()),
+                people: Box::new(people::People {
+                    register_url: format!("{register}/api"),
+                    sms_gateway_url: format!("{register}/sms"),
+                    ..people::People::default()
+                }),
+            }
+        }
+        Role::Portal => {
+            let base = provider::Provider::default().acr_base;
+            Section::Portal(portal::Portal {
+                provider: id("id")?,
+                acr_values: planned
+                    .acr
+                    .map(|level| format!("{base}{level}"))
+                    .unwrap_or_default(),
+                id_token_signed_response_alg: planned.alg.parse().ok()?,
+                ..portal::Portal::default()
+            })
+        }
+        Role::Register => Section::Register,
+    };
+    Some(Entity {
+        name: planned.name.to_owned(),
+        address: Address::parse(&planned.id(mark.port, mark.tls), !mark.tls).ok()?,
+        database: format!("sqlite:{}?mode=rwc", own.join("hefu.db").display()),
+        vault: own.join("vault"),
+        connections: if planned.role == Role::Provider { 4 } else { 2 },
+        durable: true,
+        federation: Federation {
+            authority_hints: planned.superior.and_then(id).into_iter().collect(),
+            organization_name: Some(planned.zh.to_owned()),
+            ..Federation::default()
+        },
+        section,
+    })
+}
+
+fn authority_section() -> authority::Authority {
+    authority::Authority {
+        subordinate_statement_lifetime: SUBORDINATE_STATEMENT_LIFETIME,
+        ..authority::Authority::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_planned_entity_has_a_configuration() {
+        for tls in [false, true] {
+            let config = of(
+                Path::new("/d"),
+                &Mark {
+                    version: 1,
+                    port: 8420,
+                    tls,
+                },
+                None,
+            );
+            assert_eq!(config.entities.len(), PLAN.len());
+            let village = config
+                .entities
+                .iter()
+                .find(|e| e.name == "shifancun")
+                .unwrap();
+            let scheme = if tls { "https" } else { "http" };
+            assert_eq!(
+                village.address.id,
+                format!("{scheme}://shifancun.localhost:8420")
+            );
+            assert_eq!(
+                village.federation.authority_hints,
+                [format!("{scheme}://shifanzhen.cq.localhost:8420")]
+            );
+        }
+    }
+}

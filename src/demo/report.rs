@@ -1,0 +1,92 @@
+//! What the demonstration says once it answers: for a person on standard error, or for a script one JSON line on
+//! standard output (`docs/demo.md` describes the line; strangers' scripts depend on it).
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::folder::Mark;
+use super::plan::{PLAN, Planned};
+use crate::config::Role;
+use crate::server::entity::Opened;
+
+pub(super) struct Report {
+    pub folder: PathBuf,
+    pub mark: Mark,
+    pub ca: Option<PathBuf>,
+    pub json: bool,
+}
+
+impl Report {
+    pub fn print(&self, entities: &[Opened]) -> io::Result<()> {
+        if self.json {
+            self.line(entities)
+        } else {
+            self.text()
+        }
+    }
+
+    fn id(&self, name: &str) -> String {
+        Planned::by_name(name)
+            .map(|p| p.id(self.mark.port, self.mark.tls))
+            .unwrap_or_default()
+    }
+
+    fn line(&self, _entities: &[Opened]) -> io::Result<()> {
+        let rows: Vec<_> = PLAN
+            .iter()
+            .map(|p| {
+                let id = self.id(p.name);
+                json!({"name": p.name, "role": p.role.as_str(), "id": id, "url": format!("{id}/"),
+                    "superiors": p.superior.map(|s| self.id(s)).into_iter().collect::<Vec<_>>()})
+            })
+            .collect();
+        let line = json!({
+            "version": 1,
+            "pid": std::process::id(),
+            "data_dir": self.folder,
+            "connect": format!("127.0.0.1:{}", self.mark.port),
+            "ca_file": self.ca,
+            "outbox_url": format!("{}/outbox", self.id("register")),
+            "entities": rows,
+            "citizens": [],
+        });
+        let mut out = io::stdout().lock();
+        writeln!(out, "{line}")?;
+        out.flush()
+    }
+
+    fn text(&self) -> io::Result<()> {
+        let mut out = io::stderr().lock();
+        writeln!(out, "\n合符 hefu demo\n")?;
+        for (role, heading) in [
+            (Role::Portal, "Portals: open one and press 国家账号登录"),
+            (
+                Role::Provider,
+                "National provider (account centre at /account)",
+            ),
+            (Role::Anchor, "Trust anchor"),
+            (Role::Intermediate, "Intermediates"),
+            (
+                Role::Register,
+                "Development stand-ins: population register, SMS outbox",
+            ),
+        ] {
+            writeln!(out, "{heading}")?;
+            for planned in PLAN.iter().filter(|p| p.role == role) {
+                writeln!(out, "  {}/  {}", self.id(planned.name), planned.zh)?;
+            }
+        }
+        writeln!(out, "\nSMS codes arrive at {}/outbox", self.id("register"))?;
+        writeln!(
+            out,
+            "Data: {} (Ctrl-C stops; everything is kept)",
+            self.folder.display()
+        )?;
+        if let Some(ca) = &self.ca {
+            writeln!(out, "Certificate authority to trust: {}", ca.display())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! One running process: its entities, its listeners, its tasks, from start to the last answered request.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use axum_server::Handle;
+use axum_server::tls_rustls::RustlsConfig;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::dispatch::Table;
+use super::entity::{OpenError, Opened, Shared};
+use super::listen::{self, ListenError};
+use super::private::Readiness;
+use super::{rooms, tls};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::jobs;
+use crate::random::RngSource;
+
+/// Why a node does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    #[error(transparent)]
+    Tls(#[from] tls::TlsError),
+    #[error("a listener stopped: {0}")]
+    Serve(#[from] io::Error),
+}
+
+/// A node whose entities are open; it answers once it is served.
+#[derive(Debug)]
+pub struct Node {
+    config: Config,
+    shared: Shared,
+    entities: Vec<Opened>,
+}
+
+impl Node {
+    /// Opens every entity of the configuration.
+    pub async fn open(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        rng: RngSource,
+        migrate: bool,
+    ) -> Result<Self, NodeError> {
+        let shared = Shared::of(&config.node, clock, rng)?;
+        let mut entities = Vec::new();
+        for entity in &config.entities {
+            entities.push(shared.open(entity.clone(), migrate).await?);
+        }
+        Ok(Self {
+            config,
+            shared,
+            entities,
+        })
+    }
+
+    /// Puts together what was opened elsewhere: the demonstration needs the anchor's keys before the others open.
+    pub const fn assemble(config: Config, shared: Shared, entities: Vec<Opened>) -> Self {
+        Self {
+            config,
+            shared,
+            entities,
+        }
+    }
+
+    pub fn entities(&self) -> &[Opened] {
+        &self.entities
+    }
+
+    /// Listens where the configuration says and serves until the process is told to stop.
+    pub async fn serve(self) -> Result<(), NodeError> {
+        let mut listeners = Vec::new();
+        for address in &self.config.node.listen {
+            listeners.push(listen::bind(*address)?);
+        }
+        self.serve_on(listeners, |_| Ok(())).await
+    }
+
+    /// Serves on sockets that are bound already; calls `ready` once everything answers.
+    pub async fn serve_on(
+        self,
+        listeners: Vec<TcpListener>,
+        ready: impl FnOnce(&[Opened]) -> io::Result<()>,
+    ) -> Result<(), NodeError> {
+        let mut table = Table::new(self.config.node.proxies.clone());
+        let (stop, stopped) = watch::channel(false);
+        let mut tasks = Vec::new();
+        for opened in &self.entities {
+            let built = rooms::build(opened, &self.shared)?;
+            table.add(opened.entity.address.clone(), built.router);
+            tasks.extend(jobs::of_every_entity(
+                &opened.entity.name,
+                &self.shared.node,
+                &opened.house,
+                &opened.ring,
+            ));
+            tasks.extend(built.tasks);
+        }
+        let live = match &self.config.node.tls {
+            Some(files) => Some((tls::load(files)?, files.clone())),
+            None => None,
+        };
+        let handle = Handle::<SocketAddr>::new();
+        let mut servers = JoinSet::new();
+        let router = table.into_router();
+        for listener in listeners {
+            let tls: Option<RustlsConfig> = live.as_ref().map(|(config, _)| config.clone());
+            servers.spawn(listen::serve(listener, tls, router.clone(), handle.clone()));
+        }
+        if let Some(address) = self.config.node.private_listen {
+            let stores = self
+                .entities
+                .iter()
+                .map(|o| (o.entity.name.clone(), o.house.store.clone()))
+                .collect();
+            let metrics = metrics_exporter_prometheus::PrometheusBuilder::new()
+                .install_recorder()
+                .map_err(|e| tracing::warn!(error = %e, "metrics are off"))
+                .ok();
+            let readiness = Readiness {
+                stores: Arc::new(stores),
+                metrics,
+            };
+            servers.spawn(listen::serve(
+                listen::bind(address)?,
+                None,
+                readiness.router(),
+                handle.clone(),
+            ));
+        }
+        let follow = live.map(|(config, files)| tokio::spawn(tls::follow(files, config)));
+        let running: Vec<_> = tasks
+            .into_iter()
+            .map(|task| task.spawn(stopped.clone()))
+            .collect();
+        if let Some(address) = handle.listening().await {
+            tracing::info!(%address, entities = self.entities.len(), "serving");
+        }
+        ready(&self.entities)?;
+
+        let ended = tokio::select! {
+            () = told_to_stop() => None,
+            ended = servers.join_next() => ended,
+        };
+        tracing::info!("stopping: requests under way may finish");
+        listen::stop(&handle);
+        while servers.join_next().await.is_some() {}
+        let _nobody_left_to_tell = stop.send(true);
+        for task in running {
+            let _panicked = task.await;
+        }
+        if let Some(follow) = follow {
+            follow.abort();
+        }
+        for opened in &self.entities {
+            opened.house.store.close().await;
+        }
+        match ended {
+            Some(Ok(Err(e))) => Err(NodeError::Serve(e)),
+            Some(Err(e)) => Err(NodeError::Serve(io::Error::other(e))),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Waits for Ctrl-C or a termination signal.
+async fn told_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        match signal(SignalKind::terminate()) {
+            Ok(mut terminate) => {
+                tokio::select! {
+                    _ = tokio::signal::ctrl_c() => {}
+                    _ = terminate.recv() => {}
+                }
+                return;
+            }
+            Err(e) => tracing::warn!(error = %e, "termination signals are not heard; use Ctrl-C"),
+        }
+    }
+    let _interrupted = tokio::signal::ctrl_c().await;
+}
