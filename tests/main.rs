@@ -6,6 +6,7 @@
 )]
 
 mod dependencies;
+mod federation;
 mod floors;
 mod store;
 mod support;

@@ -1,0 +1,6 @@
+//! Federations in memory: every check of a chain, the search, what is remembered, and registration.
+
+mod chain;
+mod discovery;
+mod registration;
+mod trust_mark;
