@@ -10,3 +10,4 @@ mod federation;
 mod floors;
 mod store;
 mod support;
+mod web;

@@ -3,6 +3,7 @@
 pub mod assets;
 pub mod cookies;
 pub mod csrf;
+pub mod federation;
 pub mod house;
 pub mod page;
 pub mod portal;

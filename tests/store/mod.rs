@@ -2,6 +2,7 @@
 
 mod audit;
 mod authn;
+mod federation;
 mod ground;
 mod identity;
 mod keys;

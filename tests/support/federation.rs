@@ -396,6 +396,7 @@ impl World {
                     .ok_or_else(missing)
             }
             Document::List { endpoint } => {
+                let (endpoint, query) = endpoint.split_once('?').unwrap_or((endpoint, ""));
                 let superior = endpoint.strip_suffix("/list").ok_or_else(missing)?;
                 self.fetched
                     .lock()
@@ -406,7 +407,11 @@ impl World {
                 }
                 let entities = self.entities.lock().expect("lock");
                 let entity = entities.get(superior).ok_or_else(missing)?;
-                Ok(json!(entity.vouches.keys().collect::<Vec<_>>()).to_string())
+                let wanted = |id: &&String| {
+                    query != "intermediate=true"
+                        || entities.get(*id).is_some_and(|e| !e.vouches.is_empty())
+                };
+                Ok(json!(entity.vouches.keys().filter(wanted).collect::<Vec<_>>()).to_string())
             }
             Document::Jwks { url } | Document::SignedJwks { url } | Document::Sector { url } => {
                 self.fetched.lock().expect("lock").push(url.clone());

@@ -163,6 +163,10 @@ impl Chains {
         self.0.invalidate(&(subject.clone(), anchor.cloned())).await;
     }
 
+    pub(super) fn forget_all(&self) {
+        self.0.invalidate_all();
+    }
+
     pub(super) async fn postpone(
         &self,
         subject: &EntityId,

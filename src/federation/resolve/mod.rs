@@ -7,7 +7,7 @@ mod cache;
 mod discovery;
 mod network;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -106,6 +106,7 @@ pub struct Settings {
 #[derive(Debug)]
 pub struct Resolver {
     fetch: Arc<dyn Fetch>,
+    anchors: RwLock<Arc<Anchors>>,
     settings: Settings,
     statements: Statements,
     chains: Chains,
@@ -141,12 +142,28 @@ impl Resolver {
             statements: Statements::new(settings.limits.memory),
             chains: Chains::new(),
             places: Semaphore::new(settings.limits.concurrent),
+            anchors: RwLock::new(Arc::new(settings.anchors.clone())),
             settings,
         })
     }
 
-    pub fn anchors(&self) -> &Anchors {
-        &self.settings.anchors
+    /// The anchors that are accepted now.
+    pub fn anchors(&self) -> Arc<Anchors> {
+        Arc::clone(&self.anchors.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Accepts other anchors, or the same with other keys, from now on (§11.3). Chains that are remembered are
+    /// forgotten: they were judged by the old ones.
+    pub fn replace_anchors(&self, anchors: Anchors) {
+        *self.anchors.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(anchors);
+        self.chains.forget_all();
+    }
+
+    fn accepted(&self, only: Option<&EntityId>) -> Arc<Anchors> {
+        match only {
+            Some(id) => Arc::new(self.anchors().only(id)),
+            None => self.anchors(),
+        }
     }
 
     pub fn rules(&self) -> &Rules {
@@ -194,9 +211,7 @@ impl Resolver {
         subject: &EntityId,
         now: UnixTime,
     ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
-        let (chain, _) = self
-            .search(subject, &self.settings.anchors, now, true)
-            .await?;
+        let (chain, _) = self.search(subject, &self.anchors(), now, true).await?;
         let refresh_at = self.refresh_at(&chain, now);
         let chain = Arc::new(chain);
         let entry = ChainEntry::held(Arc::clone(&chain), refresh_at);
@@ -206,10 +221,7 @@ impl Resolver {
 
     /// Resolves without using anything remembered, and tells what was tried: `hefu federation explain`.
     pub async fn explain(self: &Arc<Self>, subject: &EntityId, now: UnixTime) -> Explanation {
-        match self
-            .search(subject, &self.settings.anchors, now, true)
-            .await
-        {
+        match self.search(subject, &self.anchors(), now, true).await {
             Ok((_, explanation)) => explanation,
             Err(error) => Explanation::clone(&error.explanation),
         }
@@ -237,10 +249,7 @@ impl Resolver {
                 _ => self.chains.forget(subject, anchor).await,
             }
         }
-        let anchors = match anchor {
-            Some(id) => self.settings.anchors.only(id),
-            None => self.settings.anchors.clone(),
-        };
+        let anchors = self.accepted(anchor);
         if let Some(chain) = hint.and_then(|hint| self.accept_hint(subject, hint, &anchors, now)) {
             // Authentic, but perhaps not the newest: whoever hands it in chose it. So it is looked up at once.
             let held = self
@@ -301,10 +310,7 @@ impl Resolver {
     fn refresh(self: &Arc<Self>, subject: &EntityId, anchor: Option<&EntityId>, now: UnixTime) {
         let (this, subject, anchor) = (Arc::clone(self), subject.clone(), anchor.cloned());
         tokio::spawn(async move {
-            let anchors = match &anchor {
-                Some(id) => this.settings.anchors.only(id),
-                None => this.settings.anchors.clone(),
-            };
+            let anchors = this.accepted(anchor.as_ref());
             match this.search(&subject, &anchors, now, false).await {
                 Ok((chain, _)) => {
                     let refresh_at = this.refresh_at(&chain, now);

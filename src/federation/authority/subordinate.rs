@@ -1,0 +1,296 @@
+//! The entities that an authority vouches for, and the marks it has given: rows and their rules.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+use sqlx::Row as _;
+
+use crate::clock::UnixTime;
+use crate::federation::constraints::Constraints;
+use crate::federation::entity::{EntityId, FEDERATION_ENTITY, Schemes};
+use crate::federation::policy::MetadataPolicy;
+use crate::jose::JwkSet;
+use crate::store::{Conn, Error};
+
+/// What an operator says about a subordinate. `check` turns it into something that may be stored.
+#[derive(Debug, Clone)]
+pub struct NewSubordinate {
+    pub entity_id: EntityId,
+    /// Its federation keys, received out of band; never taken from what it says about itself.
+    pub jwks: Value,
+    pub entity_types: Vec<String>,
+    /// What the superior asserts: names and logos that citizens are shown.
+    pub metadata: Option<Map<String, Value>>,
+    pub metadata_policy: Option<Value>,
+    pub constraints: Option<Value>,
+    pub is_intermediate: bool,
+}
+
+/// A subordinate as it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Subordinate {
+    pub entity_id: EntityId,
+    pub jwks: Value,
+    pub entity_types: Vec<String>,
+    pub metadata: Option<Value>,
+    pub metadata_policy: Option<Value>,
+    pub constraints: Option<Value>,
+    pub intermediate_since: Option<UnixTime>,
+    pub added_at: UnixTime,
+    pub updated_at: UnixTime,
+}
+
+/// What is wrong with what an operator said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidSubordinate {
+    #[error("jwks: {0}")]
+    Keys(String),
+    #[error("entity_types is empty or holds a name with blanks")]
+    Types,
+    #[error("metadata: {0}")]
+    Metadata(String),
+    #[error("metadata_policy: {0}")]
+    Policy(String),
+    #[error("constraints: {0}")]
+    Constraints(String),
+}
+
+impl NewSubordinate {
+    /// Whether peers would accept a statement that says this.
+    pub fn check(&self) -> Result<(), InvalidSubordinate> {
+        JwkSet::parse_strict(&self.jwks).map_err(|e| InvalidSubordinate::Keys(e.to_string()))?;
+        let odd = |name: &String| name.is_empty() || name.contains(char::is_whitespace);
+        if self.entity_types.is_empty() || self.entity_types.iter().any(odd) {
+            return Err(InvalidSubordinate::Types);
+        }
+        for (entity_type, members) in self.metadata.iter().flatten() {
+            let fault =
+                |reason: &str| InvalidSubordinate::Metadata(format!("{entity_type} {reason}"));
+            let members = members
+                .as_object()
+                .ok_or_else(|| fault("is not an object"))?;
+            if members.values().any(Value::is_null) {
+                return Err(fault("holds null"));
+            }
+            // §8.1: endpoints are the entity's own to publish.
+            if entity_type == FEDERATION_ENTITY
+                && members.keys().any(|name| name.ends_with("_endpoint"))
+            {
+                return Err(fault(
+                    "holds an endpoint, which only the entity itself may publish",
+                ));
+            }
+        }
+        if let Some(policy) = &self.metadata_policy {
+            MetadataPolicy::parse(policy).map_err(|e| InvalidSubordinate::Policy(e.to_string()))?;
+        }
+        if let Some(constraints) = &self.constraints {
+            Constraints::parse(constraints)
+                .map_err(|e| InvalidSubordinate::Constraints(e.to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// Stores the subordinate, new or changed; one that was dropped is taken back.
+    pub async fn put(
+        &self,
+        conn: &mut Conn,
+        now: UnixTime,
+    ) -> Result<Result<(), InvalidSubordinate>, Error> {
+        if let Err(invalid) = self.check() {
+            return Ok(Err(invalid));
+        }
+        sqlx::query(
+            "INSERT INTO subordinates (entity_id, jwks, entity_types, metadata, metadata_policy, constraints, \
+             intermediate_since, added_at, updated_at, removed_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, NULL) \
+             ON CONFLICT (entity_id) DO UPDATE SET jwks = excluded.jwks, entity_types = excluded.entity_types, \
+             metadata = excluded.metadata, metadata_policy = excluded.metadata_policy, \
+             constraints = excluded.constraints, \
+             intermediate_since = CASE WHEN excluded.intermediate_since IS NULL THEN NULL \
+             ELSE COALESCE(subordinates.intermediate_since, excluded.intermediate_since) END, \
+             updated_at = excluded.updated_at, removed_at = NULL",
+        )
+        .bind(self.entity_id.as_str())
+        .bind(self.jwks.to_string())
+        .bind(self.entity_types.join(" "))
+        .bind(self.metadata.clone().map(|metadata| Value::Object(metadata).to_string()))
+        .bind(self.metadata_policy.as_ref().map(Value::to_string))
+        .bind(self.constraints.as_ref().map(Value::to_string))
+        .bind(self.is_intermediate.then_some(now))
+        .bind(now)
+        .execute(conn)
+        .await?;
+        Ok(Ok(()))
+    }
+}
+
+impl Subordinate {
+    pub async fn find(conn: &mut Conn, entity_id: &EntityId) -> Result<Option<Self>, Error> {
+        let row = sqlx::query(
+            "SELECT entity_id, jwks, entity_types, metadata, metadata_policy, constraints, intermediate_since, \
+             added_at, updated_at FROM subordinates WHERE entity_id = $1 AND removed_at IS NULL",
+        )
+        .bind(entity_id.as_str())
+        .fetch_optional(conn)
+        .await?;
+        row.map(|row| {
+            let text = |name: &str| row.try_get::<Option<String>, _>(name);
+            Ok(Self {
+                entity_id: read_id(&row.try_get::<String, _>("entity_id")?)?,
+                jwks: read_json(&row.try_get::<String, _>("jwks")?)?,
+                entity_types: row
+                    .try_get::<String, _>("entity_types")?
+                    .split(' ')
+                    .map(str::to_owned)
+                    .collect(),
+                metadata: text("metadata")?.as_deref().map(read_json).transpose()?,
+                metadata_policy: text("metadata_policy")?
+                    .as_deref()
+                    .map(read_json)
+                    .transpose()?,
+                constraints: text("constraints")?.as_deref().map(read_json).transpose()?,
+                intermediate_since: row.try_get("intermediate_since")?,
+                added_at: row.try_get("added_at")?,
+                updated_at: row.try_get("updated_at")?,
+            })
+        })
+        .transpose()
+    }
+
+    /// Drops the subordinate; `false` when it was none. What was signed about it serves until it expires.
+    pub async fn remove(
+        conn: &mut Conn,
+        entity_id: &EntityId,
+        now: UnixTime,
+    ) -> Result<bool, Error> {
+        let row = sqlx::query(
+            "UPDATE subordinates SET removed_at = $2, updated_at = $2 WHERE entity_id = $1 AND removed_at IS NULL \
+             RETURNING entity_id",
+        )
+        .bind(entity_id.as_str())
+        .bind(now)
+        .fetch_optional(conn)
+        .await?;
+        Ok(row.is_some())
+    }
+}
+
+/// The filters of §8.2; an empty one lets everything through.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    /// Any of these.
+    pub entity_types: Vec<String>,
+    /// Holding at least one mark of ours that is valid.
+    pub trust_marked: bool,
+    pub trust_mark_type: Option<String>,
+    pub intermediate: bool,
+}
+
+/// The immediate subordinates that pass `filter`, in the order of their identifiers' code points.
+pub async fn list(
+    conn: &mut Conn,
+    filter: &ListFilter,
+    now: UnixTime,
+) -> Result<Vec<EntityId>, Error> {
+    let rows = sqlx::query(
+        "SELECT entity_id, entity_types, intermediate_since FROM subordinates WHERE removed_at IS NULL",
+    )
+    .fetch_all(&mut *conn)
+    .await?;
+    let marked = if filter.trust_marked || filter.trust_mark_type.is_some() {
+        Some(marked(conn, filter.trust_mark_type.as_deref(), now).await?)
+    } else {
+        None
+    };
+    let mut listed = Vec::new();
+    for row in rows {
+        let id: String = row.try_get("entity_id")?;
+        let types: String = row.try_get("entity_types")?;
+        let intermediate: Option<i64> = row.try_get("intermediate_since")?;
+        let wanted = filter.entity_types.is_empty()
+            || types
+                .split(' ')
+                .any(|t| filter.entity_types.iter().any(|wanted| wanted == t));
+        if wanted
+            && (!filter.intermediate || intermediate.is_some())
+            && marked.as_ref().is_none_or(|marked| marked.contains(&id))
+        {
+            listed.push(read_id(&id)?);
+        }
+    }
+    // Databases sort text each in their own way.
+    listed.sort();
+    Ok(listed)
+}
+
+async fn marked(
+    conn: &mut Conn,
+    trust_mark_type: Option<&str>,
+    now: UnixTime,
+) -> Result<HashSet<String>, Error> {
+    let rows = sqlx::query(
+        "SELECT trust_mark_type, subject FROM issued_trust_marks \
+         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)",
+    )
+    .bind(now)
+    .fetch_all(conn)
+    .await?;
+    let mut subjects = HashSet::new();
+    for row in rows {
+        let given: String = row.try_get("trust_mark_type")?;
+        if trust_mark_type.is_none_or(|wanted| wanted == given) {
+            subjects.insert(row.try_get("subject")?);
+        }
+    }
+    Ok(subjects)
+}
+
+/// Notes that a mark was issued; again, when it was issued or revoked before.
+pub async fn give_trust_mark(
+    conn: &mut Conn,
+    trust_mark_type: &str,
+    subject: &EntityId,
+    expires_at: Option<UnixTime>,
+    now: UnixTime,
+) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO issued_trust_marks (trust_mark_type, subject, issued_at, expires_at, revoked_at) \
+         VALUES ($1, $2, $3, $4, NULL) ON CONFLICT (trust_mark_type, subject) DO UPDATE SET \
+         issued_at = excluded.issued_at, expires_at = excluded.expires_at, revoked_at = NULL",
+    )
+    .bind(trust_mark_type)
+    .bind(subject.as_str())
+    .bind(now)
+    .bind(expires_at)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
+/// Revokes a mark; `false` when there is none to revoke.
+pub async fn revoke_trust_mark(
+    conn: &mut Conn,
+    trust_mark_type: &str,
+    subject: &EntityId,
+    now: UnixTime,
+) -> Result<bool, Error> {
+    let row = sqlx::query(
+        "UPDATE issued_trust_marks SET revoked_at = $3 WHERE trust_mark_type = $1 AND subject = $2 \
+         AND revoked_at IS NULL RETURNING subject",
+    )
+    .bind(trust_mark_type)
+    .bind(subject.as_str())
+    .bind(now)
+    .fetch_optional(conn)
+    .await?;
+    Ok(row.is_some())
+}
+
+fn read_id(text: &str) -> Result<EntityId, Error> {
+    EntityId::parse(text, Schemes::HttpsOrLoopbackHttp).map_err(|e| Error::Decode(Box::new(e)))
+}
+
+fn read_json(text: &str) -> Result<Value, Error> {
+    serde_json::from_str(text).map_err(|e| Error::Decode(Box::new(e)))
+}

@@ -1,0 +1,3 @@
+//! Endpoints, each over a real router: the path of a file mirrors the URL.
+
+mod federation;
