@@ -8,6 +8,12 @@ use crate::oauth::{Algorithm, Scope};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Portal {
+    /// Code name of the brand that its pages wear; one that is not in the table wears `name` in neutral colours.
+    pub brand: String,
+    /// What the portal calls itself. Login pages show what its superior calls it.
+    pub name: String,
+    /// The place it serves, as its page says it: 广东省.
+    pub region: String,
     /// Entity identifier (issuer) of the provider that citizens log in at.
     pub provider: String,
     /// What is asked for at every login. `openid` is added when it is missing; `offline_access` only with `offline_access = true`.
@@ -47,6 +53,9 @@ pub enum RequestMode {
 impl Default for Portal {
     fn default() -> Self {
         Self {
+            brand: String::new(),
+            name: String::new(),
+            region: String::new(),
             provider: String::new(),
             scope: Scope::parse("openid real_name").unwrap_or_default(),
             acr_values: String::new(),

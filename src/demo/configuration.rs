@@ -72,6 +72,13 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
         Role::Portal => {
             let base = provider::Provider::default().acr_base;
             Section::Portal(portal::Portal {
+                brand: planned.brand.to_owned(),
+                name: planned.zh.to_owned(),
+                region: planned
+                    .superior
+                    .and_then(Planned::by_name)
+                    .map(|s| s.zh.to_owned())
+                    .unwrap_or_default(),
                 provider: id("id")?,
                 acr_values: planned
                     .acr

@@ -3,6 +3,7 @@
 
 mod certificate;
 pub mod configuration;
+mod enrolment;
 pub mod folder;
 pub mod plan;
 mod report;
@@ -53,6 +54,8 @@ pub enum DemoError {
     Open(#[from] OpenError),
     #[error(transparent)]
     Node(#[from] NodeError),
+    #[error("the database: {0}")]
+    Store(#[from] crate::store::Error),
     #[error("{0}")]
     Seed(String),
 }
@@ -98,6 +101,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let mut config = configuration::of(folder.path(), &mark, certificate);
     let shared = Shared::of(&config.node, Arc::new(SystemClock), rng)?;
     let entities = open(&mut config, &shared).await?;
+    enrolment::enrol(&entities).await?;
     let report = report::Report {
         folder: folder.path().to_owned(),
         mark,

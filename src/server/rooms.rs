@@ -1,9 +1,31 @@
 //! Which doors and tasks an entity has, by its role.
 
+use std::sync::Arc;
+
 use axum::Router;
+use serde_json::{Map, Value};
 
 use super::entity::{OpenError, Opened, Shared};
+use crate::brand::Brand;
+use crate::config::Section;
+use crate::config::authority::Authority as AuthoritySection;
+use crate::config::portal::Portal;
+use crate::federation::Authority;
+use crate::federation::authority::AuthoritySettings;
+use crate::federation::entity::{EntityId, FEDERATION_ENTITY, OPENID_RELYING_PARTY};
+use crate::federation::publish::{
+    MetadataSource, Publisher, PublisherSettings, authority_metadata,
+};
+use crate::federation::resolve::Resolver;
 use crate::jobs::Task;
+use crate::oauth::Algorithm;
+use crate::relying::{self, Federated, Party};
+use crate::web::federation::FederationState;
+use crate::web::portal::PortalHouse;
+use crate::web::{self, assets, preferences};
+
+/// Entity configurations live this long unless the configuration says otherwise.
+const ENTITY_CONFIGURATION_LIFETIME: i64 = 86_400;
 
 /// An entity ready to be served.
 pub struct Built {
@@ -12,9 +34,157 @@ pub struct Built {
 }
 
 /// Puts the rooms of `opened` together.
-pub fn build(_opened: &Opened, _shared: &Shared) -> Result<Built, OpenError> {
+pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
+    let id = EntityId::parse(&opened.entity.address.id, shared.schemes)
+        .map_err(|e| settings(opened, format!("the identifier {e}")))?;
+    let resolver = shared.resolver(&opened.entity)?;
+    match &opened.entity.section {
+        Section::Anchor(section) => authority(opened, shared, &id, resolver, section, true),
+        Section::Intermediate(section) => authority(opened, shared, &id, resolver, section, false),
+        Section::Portal(section) => portal(opened, shared, &id, resolver, section),
+        Section::Provider { .. } | Section::Register => Ok(Built {
+            router: pages(),
+            tasks: Vec::new(),
+        }),
+    }
+}
+
+fn authority(
+    opened: &Opened,
+    shared: &Shared,
+    id: &EntityId,
+    resolver: Arc<Resolver>,
+    section: &AuthoritySection,
+    is_anchor: bool,
+) -> Result<Built, OpenError> {
+    let authority = Arc::new(Authority::new(
+        AuthoritySettings {
+            id: id.clone(),
+            alg: Algorithm::ES256,
+            statement_lifetime: section.subordinate_statement_lifetime,
+            is_anchor,
+        },
+        Arc::clone(&opened.house.signer),
+        opened.house.store.clone(),
+        resolver,
+    ));
+    let metadata = authority_metadata(id, &informational(opened));
+    let publisher = publisher(opened, shared, id, Arc::new(move || metadata.clone()))?;
     Ok(Built {
-        router: Router::new(),
+        router: federation(opened, publisher, Some(authority)),
         tasks: Vec::new(),
     })
+}
+
+fn portal(
+    opened: &Opened,
+    shared: &Shared,
+    id: &EntityId,
+    resolver: Arc<Resolver>,
+    section: &Portal,
+) -> Result<Built, OpenError> {
+    let house = &opened.house;
+    let brand = Brand::by_slug(&section.brand).unwrap_or_else(|| Brand::other(&section.name));
+    let party = Arc::new(Party::new(
+        Arc::clone(&house.id),
+        section.clone(),
+        Arc::clone(&house.signer),
+        Arc::clone(&house.sealer),
+        Arc::clone(&house.outbound),
+        Arc::new(Federated::new(resolver)),
+    ));
+    let (source, name) = (Arc::clone(&party), brand.zh.clone().into_owned());
+    let names = informational(opened);
+    let publisher = publisher(
+        opened,
+        shared,
+        id,
+        Arc::new(move || {
+            let mut metadata = Map::new();
+            let of_party = relying::metadata::openid_relying_party(&source, &name);
+            metadata.insert(OPENID_RELYING_PARTY.to_owned(), Value::Object(of_party));
+            metadata.insert(FEDERATION_ENTITY.to_owned(), Value::Object(names.clone()));
+            metadata
+        }),
+    )?;
+    let doors = web::portal::routes(PortalHouse {
+        house: house.clone(),
+        party,
+        brand,
+        region: section.region.clone(),
+    });
+    Ok(Built {
+        router: doors
+            .merge(pages())
+            .merge(federation(opened, publisher, None)),
+        tasks: Vec::new(),
+    })
+}
+
+/// Stylesheets, scripts and the language switch: what every entity with pages has.
+fn pages() -> Router {
+    Router::new()
+        .merge(assets::router())
+        .merge(preferences::router())
+}
+
+fn federation(
+    opened: &Opened,
+    publisher: Arc<Publisher>,
+    authority: Option<Arc<Authority>>,
+) -> Router {
+    web::federation::routes(FederationState {
+        clock: Arc::clone(&opened.house.clock),
+        publisher,
+        authority,
+    })
+}
+
+fn publisher(
+    opened: &Opened,
+    shared: &Shared,
+    id: &EntityId,
+    metadata: MetadataSource,
+) -> Result<Arc<Publisher>, OpenError> {
+    let federation = &opened.entity.federation;
+    let mut authority_hints = Vec::new();
+    for hint in &federation.authority_hints {
+        let hint = EntityId::parse(hint, shared.schemes)
+            .map_err(|e| settings(opened, format!("federation.authority_hints: {hint} {e}")))?;
+        authority_hints.push(hint);
+    }
+    let publisher = Publisher::new(
+        PublisherSettings {
+            id: id.clone(),
+            alg: Algorithm::ES256,
+            lifetime: federation
+                .entity_configuration_lifetime
+                .unwrap_or(ENTITY_CONFIGURATION_LIFETIME),
+            authority_hints,
+            metadata,
+            claims: Map::new(),
+        },
+        Arc::clone(&opened.house.signer),
+    );
+    Ok(Arc::new(publisher))
+}
+
+/// OpenID Federation 1.0 §5.2.2.
+fn informational(opened: &Opened) -> Map<String, Value> {
+    let federation = &opened.entity.federation;
+    let mut members = Map::new();
+    if let Some(name) = &federation.organization_name {
+        members.insert("organization_name".to_owned(), name.as_str().into());
+    }
+    if !federation.contacts.is_empty() {
+        members.insert("contacts".to_owned(), federation.contacts.clone().into());
+    }
+    members
+}
+
+fn settings(opened: &Opened, reason: String) -> OpenError {
+    OpenError::Settings {
+        entity: opened.entity.name.clone(),
+        reason,
+    }
 }
