@@ -6,3 +6,4 @@ mod federation;
 mod ground;
 mod identity;
 mod keys;
+mod relying;

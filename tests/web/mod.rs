@@ -1,3 +1,4 @@
 //! Endpoints, each over a real router: the path of a file mirrors the URL.
 
 mod federation;
+mod portal;
