@@ -10,10 +10,10 @@ use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
 use crate::federation::constraints::Constraints;
-use crate::federation::entity::{EntityId, OPENID_PROVIDER};
+use crate::federation::entity::{EntityId, OPENID_PROVIDER, Schemes};
 use crate::federation::policy::MetadataPolicy;
 use crate::federation::statement::{EntityStatement, Failure, Rules, Step};
-use crate::jose::JwkSet;
+use crate::jose::{Jwk, JwkSet};
 
 /// A trust anchor as an operator configured it: identifier and keys, both out of band.
 #[derive(Debug, Clone)]
@@ -29,6 +29,23 @@ pub struct Anchors(Vec<Anchor>);
 impl Anchors {
     pub fn new(anchors: Vec<Anchor>) -> Self {
         Self(anchors)
+    }
+
+    /// Reads anchors as configured: identifiers, each with the JWK Set that it was met with.
+    pub fn parse<'a>(
+        configured: impl IntoIterator<Item = (&'a str, &'a Value)>,
+        schemes: Schemes,
+    ) -> Result<Self, String> {
+        let read = |(id, jwks): (&str, &Value)| {
+            let jwks = JwkSet::parse_strict(jwks).map_err(|e| format!("trust anchor {id}: {e}"))?;
+            let id = EntityId::parse(id, schemes).map_err(|e| format!("trust anchor {id}: {e}"))?;
+            Ok(Anchor { id, jwks })
+        };
+        configured
+            .into_iter()
+            .map(read)
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     pub fn find(&self, id: &EntityId) -> Option<&Anchor> {
@@ -477,7 +494,7 @@ impl Checks<'_> {
                     statement.verify(&statement.jwks).map_err(at(hop))?;
                 }
                 let same =
-                    own.is_some() && own.map(|k| k.thumbprint()) == vouched.map(|k| k.thumbprint());
+                    own.is_some() && own.map(Jwk::thumbprint) == vouched.map(Jwk::thumbprint);
                 if !same {
                     let reason = format!(
                         "{} does not vouch for the key {:?}",
@@ -485,7 +502,8 @@ impl Checks<'_> {
                     );
                     return Err(at(hop)(Failure::new(Step::Pinned, reason)));
                 }
-                statement.verify(&statement.jwks).map_err(at(hop))?;
+                // As the superior describes the key: its `use` and `alg` count.
+                statement.verify(keys).map_err(at(hop))?;
                 self.trace.held(hop, Step::Key);
                 self.trace.held(hop, Step::Signature);
                 self.trace.held(hop, Step::Pinned);

@@ -28,6 +28,14 @@ pub enum Schemes {
 }
 
 impl Schemes {
+    pub const fn of_demo(plain_http: bool) -> Self {
+        if plain_http {
+            Self::HttpsOrLoopbackHttp
+        } else {
+            Self::HttpsOnly
+        }
+    }
+
     pub fn allow(self, url: &Url) -> bool {
         match url.scheme() {
             "https" => true,

@@ -575,19 +575,20 @@ fn check_crit(claims: &Map<String, Value>) -> Result<(), Failure> {
     let Some(names) = crit.as_array().filter(|names| !names.is_empty()) else {
         return fail("crit is not a non-empty array");
     };
-    for name in names {
-        match name.as_str() {
-            None => return fail("crit holds something that is not a string"),
-            Some(name) if DEFINED.contains(&name) => {
-                return fail(&format!("crit names {name}, which needs no naming"));
-            }
-            Some(name) if !claims.contains_key(name) => {
-                return fail(&format!("crit names {name}, which is absent"));
-            }
-            Some(name) => return fail(&format!("the critical claim {name} is not understood")),
-        }
+    let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
+    let Some(names) = names else {
+        return fail("crit holds something that is not a string");
+    };
+    if let Some(name) = names.iter().find(|name| DEFINED.contains(name)) {
+        return fail(&format!("crit names {name}, which needs no naming"));
     }
-    Ok(())
+    if let Some(name) = names.iter().find(|name| !claims.contains_key(**name)) {
+        return fail(&format!("crit names {name}, which is absent"));
+    }
+    fail(&format!(
+        "the critical claims {} are not understood",
+        names.join(", ")
+    ))
 }
 
 /// The claims that §3.1 defines.

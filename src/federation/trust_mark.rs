@@ -132,7 +132,7 @@ pub async fn counted(
         match verified.await {
             Ok(mark) => counted.push(mark),
             Err(error) => {
-                tracing::debug!(subject = %chain.subject(), %error, "a trust mark was left out")
+                tracing::debug!(subject = %chain.subject(), %error, "a trust mark was left out");
             }
         }
     }

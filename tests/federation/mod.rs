@@ -2,5 +2,6 @@
 
 mod chain;
 mod discovery;
+mod network;
 mod registration;
 mod trust_mark;

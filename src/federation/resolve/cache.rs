@@ -140,23 +140,11 @@ impl Chains {
         subject: &EntityId,
         anchor: Option<&EntityId>,
         entry: ChainEntry,
-    ) {
-        self.0
-            .insert((subject.clone(), anchor.cloned()), Arc::new(entry))
-            .await;
-    }
-
-    /// Remembers a chain that is to be looked up again at the next occasion.
-    pub(super) async fn hold(
-        &self,
-        subject: &EntityId,
-        anchor: Option<&EntityId>,
-        chain: Arc<TrustChain>,
-        now: UnixTime,
-    ) -> Arc<TrustChain> {
-        self.put(subject, anchor, ChainEntry::held(Arc::clone(&chain), now))
-            .await;
-        chain
+    ) -> Arc<ChainEntry> {
+        let entry = Arc::new(entry);
+        let key = (subject.clone(), anchor.cloned());
+        self.0.insert(key, Arc::clone(&entry)).await;
+        entry
     }
 
     pub(super) async fn forget(&self, subject: &EntityId, anchor: Option<&EntityId>) {

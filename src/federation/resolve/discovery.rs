@@ -62,7 +62,12 @@ impl Resolver {
             used_memory: AtomicBool::new(false),
         };
         let work = async {
-            let _place = self.places.acquire().await;
+            // Whoever was found before does not queue behind strangers.
+            let _place = if self.proven.contains_key(subject) {
+                None
+            } else {
+                self.places.acquire().await.ok()
+            };
             match self.walk(&run, subject, anchors).await {
                 Err(_) if run.used_memory.load(Ordering::Relaxed) => {
                     run.fresh = true;
@@ -71,19 +76,17 @@ impl Resolver {
                 other => other,
             }
         };
-        match tokio::time::timeout(self.settings.limits.time, work).await {
-            Ok(result) => result.map_err(Arc::new),
-            Err(_) => {
-                let seconds = self.settings.limits.time.as_secs();
-                let reason = format!("no chain was found within {seconds} s");
-                Err(Arc::new(ResolveError {
-                    subject: subject.clone(),
-                    kind: ResolveFault::Exhausted,
-                    explanation: Arc::new(Explanation::failed(subject, &reason)),
-                    reason,
-                }))
-            }
+        if let Ok(result) = tokio::time::timeout(self.settings.limits.time, work).await {
+            return result.map_err(Arc::new);
         }
+        let seconds = self.settings.limits.time.as_secs();
+        let reason = format!("no chain was found within {seconds} s");
+        Err(Arc::new(ResolveError {
+            subject: subject.clone(),
+            kind: ResolveFault::Exhausted,
+            explanation: Arc::new(Explanation::failed(subject, &reason)),
+            reason,
+        }))
     }
 
     async fn walk(
@@ -185,6 +188,7 @@ impl Resolver {
         }
 
         if let Some((_, chain)) = best {
+            self.proven.insert(subject.clone(), ()).await;
             told.outcome = Ok(());
             told.chain(&chain);
             return Ok((chain, told));

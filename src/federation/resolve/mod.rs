@@ -110,7 +110,10 @@ pub struct Resolver {
     settings: Settings,
     statements: Statements,
     chains: Chains,
+    /// For searches that strangers can start.
     places: Semaphore,
+    /// Subjects that were found once.
+    proven: moka::future::Cache<EntityId, ()>,
 }
 
 /// Why there is no chain. `explanation` tells an operator what was tried.
@@ -142,6 +145,7 @@ impl Resolver {
             statements: Statements::new(settings.limits.memory),
             chains: Chains::new(),
             places: Semaphore::new(settings.limits.concurrent),
+            proven: moka::future::Cache::new(10_000),
             anchors: RwLock::new(Arc::new(settings.anchors.clone())),
             settings,
         })
@@ -252,12 +256,14 @@ impl Resolver {
         let anchors = self.accepted(anchor);
         if let Some(chain) = hint.and_then(|hint| self.accept_hint(subject, hint, &anchors, now)) {
             // Authentic, but perhaps not the newest: whoever hands it in chose it. So it is looked up at once.
-            let held = self
-                .chains
-                .hold(subject, anchor, Arc::new(chain), now)
-                .await;
-            self.refresh(subject, anchor, now);
-            return Ok(held);
+            let entry = ChainEntry::held(Arc::new(chain), now);
+            let entry = self.chains.put(subject, anchor, entry).await;
+            if let ChainEntry::Held(held) = &*entry {
+                if held.due(now) {
+                    self.refresh(subject, anchor, now);
+                }
+                return Ok(Arc::clone(&held.chain));
+            }
         }
         let entry = self
             .chains
