@@ -23,10 +23,12 @@ fn apply_one(
 }
 
 /// Operators, parameter before, parameter after; `Err` names the operator that objects.
+type Case = (Value, Option<Value>, Result<Option<Value>, &'static str>);
+
 #[test]
 fn operators_do_what_the_specification_says() {
     let absent = || None::<Value>;
-    let cases: Vec<(Value, Option<Value>, Result<Option<Value>, &str>)> = vec![
+    let cases: Vec<Case> = vec![
         (json!({"value": "x"}), absent(), Ok(Some(json!("x")))),
         (
             json!({"value": "x"}),
