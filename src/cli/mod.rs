@@ -2,6 +2,7 @@
 //! `--json`), everything else to standard error; the exit code is 0, 1 for a refusal or failure, 2 for wrong words.
 
 mod audit;
+mod client;
 mod config;
 mod demo;
 mod doctor;
@@ -45,6 +46,9 @@ enum Verb {
     /// Look at and manage trust.
     #[command(subcommand)]
     Federation(federation::Verb),
+    /// Look at and manage clients registered by hand.
+    #[command(subcommand)]
+    Client(client::Verb),
     /// Check the audit log.
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -103,6 +107,7 @@ async fn run(verb: Verb) -> Outcome {
         Verb::Doctor(doctor) => doctor.run().await,
         Verb::Keys(verb) => verb.run().await,
         Verb::Federation(verb) => verb.run().await,
+        Verb::Client(verb) => verb.run().await,
         Verb::Audit(verb) => verb.run().await,
     }
 }
