@@ -278,8 +278,8 @@ fn newest(outbox: &serde_json::Value) -> String {
     latest["code"].as_str().expect("a code").to_owned()
 }
 
-/// The `hefu` under test: `HEFU_BIN`, or built here with the features and profile that the whole workspace's tests use,
-/// so that nothing is compiled twice.
+/// The `hefu` under test: `HEFU_BIN`, or built here in this test's own profile, together with its tests, so that nothing is
+/// compiled twice.
 pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
@@ -293,13 +293,7 @@ pub fn binary() -> &'static Path {
             .expect("target/<profile>/deps");
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.args([
-            "test",
-            "--quiet",
-            "--workspace",
-            "--locked",
-            "--no-run",
-            "--test",
-            "hefu",
+            "test", "--quiet", "-p", "hefu", "--locked", "--no-run", "--test", "hefu",
         ]);
         if profile.file_name() == Some(OsStr::new("release")) {
             cargo.arg("--release");

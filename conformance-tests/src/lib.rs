@@ -11,6 +11,7 @@
 pub mod browser;
 pub mod demo;
 pub mod keeper;
+pub mod production;
 pub mod statement;
 pub mod visitor;
 

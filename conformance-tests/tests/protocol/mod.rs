@@ -4,4 +4,5 @@ mod crash;
 mod discovery;
 mod federation;
 mod refusals;
+mod relying_party;
 mod walk;
