@@ -92,9 +92,12 @@ impl Credentials {
         matches!(self.proof, Proof::Basic(_))
     }
 
-    /// The `kid` of the assertion, for a look whether the client has new keys.
-    pub fn is_assertion(&self) -> bool {
-        matches!(self.proof, Proof::Assertion(_))
+    /// The client assertion, if that is the proof.
+    pub fn assertion(&self) -> Option<&str> {
+        match &self.proof {
+            Proof::Assertion(jwt) => Some(jwt),
+            _ => None,
+        }
     }
 
     /// Checks the proof. An assertion that fits must now be marked as used.

@@ -177,17 +177,24 @@ pub async fn attach_session(
     Ok(done.is_some())
 }
 
-/// Notes the person's yes.
+/// Notes the person's yes, as this session.
 pub async fn note_consent(
     conn: &mut Conn,
     interaction: &Interaction,
+    session: &SessionId,
     now: UnixTime,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE interactions SET consented_at = $1 WHERE id = $2 AND completed_at IS NULL")
-        .bind(now)
-        .bind(&interaction.id)
-        .execute(conn)
-        .await?;
+    // Another session than the one that authenticated here: what was proven by that one counts no more.
+    sqlx::query(
+        "UPDATE interactions SET consented_at = $1, session = $2,
+           authenticated_at = CASE WHEN session = $2 THEN authenticated_at ELSE NULL END
+         WHERE id = $3 AND completed_at IS NULL",
+    )
+    .bind(now)
+    .bind(session)
+    .bind(&interaction.id)
+    .execute(conn)
+    .await?;
     Ok(())
 }
 

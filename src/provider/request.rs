@@ -15,7 +15,7 @@ use crate::clock::UnixTime;
 use crate::id::ClientId;
 use crate::oauth::{Error, ErrorCode, Scope};
 
-pub use object::hinted_chain;
+pub use object::{hinted_chain, named_key};
 pub use parameters::Parameters;
 
 /// A request that may be acted on.
@@ -44,6 +44,9 @@ pub struct AuthorizationRequest {
     /// The `sub` that an `id_token_hint` or the `claims` parameter names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
+    /// As it was sent; the door asks the issuer's keys whom it names (`hinted_sub`).
+    #[serde(skip)]
+    pub id_token_hint: Option<String>,
     /// Hash of the pushed request's reference, in base64url: a pushed request is answered once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<String>,
@@ -115,12 +118,18 @@ pub struct Context<'a> {
     pub authenticated: bool,
 }
 
-/// Reads a request of `client`. Besides the request it returns what may be used once and must now be marked.
-pub fn read(
-    sent: &Parameters,
-    client: &Client,
-    context: &Context<'_>,
-) -> Result<(AuthorizationRequest, Option<OneUse>), Refusal> {
+/// A request that was read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reading {
+    pub request: AuthorizationRequest,
+    /// What may be used once and must now be marked.
+    pub one_use: Option<OneUse>,
+    /// The parameters that count: those of the request object, once it was opened.
+    pub counted: Parameters,
+}
+
+/// Reads a request of `client`.
+pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result<Reading, Refusal> {
     // RFC 6749 §3.1: a repeated parameter makes the request invalid; those that say where answers go are not believed.
     if sent.repeats(&["client_id", "redirect_uri", "request", "request_uri"]) {
         return Err(Refusal::Page(Error::invalid_request(
@@ -128,16 +137,10 @@ pub fn read(
         )));
     }
     // RFC 9101 §6 and OpenID Federation 1.0 §12.1.1: what is signed, and what counts.
-    let opened = object::open(sent, client, context);
-    let parameters = match &opened {
-        Ok((parameters, _)) => parameters,
+    let (parameters, one_use) =
         // The object cannot be believed, so neither can the address in it: the outer one, if it is registered.
-        Err(error) => return Err(unopened(sent, client, error.clone())),
-    };
-    let one_use = opened
-        .as_ref()
-        .ok()
-        .and_then(|(_, one_use)| one_use.clone());
+        object::open(sent, client, context).map_err(|error| unopened(sent, client, error))?;
+    let parameters = &parameters;
     // OIDC Core 3.1.2.1: exact comparison with the registered ones.
     let answer = place_of_answer(parameters, client).map_err(Refusal::Page)?;
     // From here on the relying party hears of what is wrong.
@@ -176,10 +179,15 @@ pub fn read(
             .get("sub")
             .and_then(|wish| wish.values.first()?.as_str().map(str::to_owned)),
         claims,
+        id_token_hint: parameters.get("id_token_hint").map(str::to_owned),
         pushed: None,
         answer,
     };
-    Ok((request, one_use))
+    Ok(Reading {
+        request,
+        one_use,
+        counted: parameters.clone(),
+    })
 }
 
 /// An object that does not open: told to the outer redirect URI if that is the client's own, else on a page.

@@ -1,10 +1,27 @@
-//! What the doors of a provider share: the entity's house, its settings, and the ways to its clients.
+//! What the doors of a provider share: the entity's house, its settings, the ways to its clients, and the frame that
+//! every page of it stands in.
 
 use std::sync::Arc;
 
+use axum::http::HeaderMap;
+use axum::response::Response;
+use url::Url;
+
+use super::csrf;
+use super::error::{Fault, error_json, error_page, reference};
 use super::house::House;
+use super::preferences::Preferences;
+use super::view::error::ErrorKind;
+use super::view::{Asking, Frame, Hop, Place, Vouched};
+use crate::brand::Brand;
+use crate::client::{self, Platform};
+use crate::clock::UnixTime;
 use crate::config;
+use crate::oauth::Error;
+use crate::provider::authorize::Rules;
 use crate::provider::clients::Clients;
+use crate::provider::logout::Deliverer;
+use crate::provider::tokens::Issuer;
 
 /// The state of every router of a provider; handed out as `Arc<ProviderHouse>`.
 #[derive(Debug)]
@@ -16,3 +33,113 @@ pub struct ProviderHouse {
 
 /// What handlers take.
 pub type Provider = Arc<ProviderHouse>;
+
+impl ProviderHouse {
+    pub fn rules(&self) -> Rules<'_> {
+        Rules {
+            issuer: &self.house.id,
+            settings: &self.settings,
+            sealer: &*self.house.sealer,
+        }
+    }
+
+    pub fn issuer(&self) -> Issuer<'_> {
+        Issuer {
+            id: &self.house.id,
+            signer: &*self.house.signer,
+        }
+    }
+
+    /// Tells relying parties of ended sessions; run by a job, and at once after a logout.
+    pub fn deliverer(&self) -> Deliverer {
+        Deliverer {
+            store: self.house.store.clone(),
+            issuer: Arc::clone(&self.house.id),
+            signer: Arc::clone(&self.house.signer),
+            outbound: Arc::clone(&self.house.outbound),
+        }
+    }
+
+    /// The entity's path prefix; mostly empty.
+    pub fn root(&self) -> String {
+        Url::parse(&self.house.id).map_or_else(
+            |_| String::new(),
+            |url| url.path().trim_end_matches('/').to_owned(),
+        )
+    }
+
+    /// The frame of a page at `here` (path and query below the entity's prefix), without forms.
+    pub fn frame(&self, headers: &HeaderMap, here: &str, ui_locales: Option<&str>) -> Frame {
+        let preferences = Preferences::of(headers);
+        let brand = Brand::by_slug("national").unwrap_or_else(|| Brand::other("hefu"));
+        let root = self.root();
+        Frame {
+            language: preferences.language(ui_locales),
+            elder: preferences.elder(false),
+            here: format!("{root}{here}"),
+            root,
+            ..Frame::new(Place::Provider, brand)
+        }
+    }
+
+    /// The same for a page with forms of the browser that holds `secret`.
+    pub fn frame_with_form(
+        &self,
+        headers: &HeaderMap,
+        here: &str,
+        ui_locales: Option<&str>,
+        secret: &str,
+        now: UnixTime,
+    ) -> Frame {
+        Frame {
+            csrf: csrf::token(&self.house, secret, now),
+            ..self.frame(headers, here, ui_locales)
+        }
+    }
+
+    /// An error page outside any interaction.
+    pub fn refuse(&self, headers: &HeaderMap, kind: ErrorKind, error: &Error) -> Response {
+        let frame = self.frame(headers, "/account", None);
+        error_page(frame, kind, error, reference(&self.house, headers), None)
+    }
+
+    /// A fault of ours, as a page.
+    pub fn fault_page(&self, headers: &HeaderMap, fault: &Fault) -> Response {
+        let reference = reference(&self.house, headers);
+        fault.log(&reference);
+        let frame = self.frame(headers, "/account", None);
+        error_page(frame, ErrorKind::Internal, &Fault::told(), reference, None)
+    }
+
+    /// A fault of ours, for a program.
+    pub fn fault_json(&self, headers: &HeaderMap, fault: &Fault) -> Response {
+        fault.log(&reference(&self.house, headers));
+        error_json(&Fault::told())
+    }
+}
+
+/// Who asks, as the pages show it.
+pub fn asking(platform: &Platform) -> Asking {
+    Asking {
+        name: platform.name.clone(),
+        host: platform.host.clone(),
+        vouched: match &platform.vouched {
+            client::Vouched::Chain { region } => Vouched::Chain {
+                region: region.clone(),
+            },
+            client::Vouched::Registered => Vouched::Registered,
+            client::Vouched::No => Vouched::No,
+        },
+        chain: platform
+            .chain
+            .iter()
+            .map(|hop| Hop {
+                name: hop.name.clone(),
+                entity_id: hop.entity_id.clone(),
+                vouched_until: hop.vouched_until,
+            })
+            .collect(),
+        policy_uri: platform.policy_uri.clone(),
+        tos_uri: platform.tos_uri.clone(),
+    }
+}

@@ -30,6 +30,11 @@ pub fn hinted_chain(sent: &Parameters) -> Option<Vec<String>> {
         .collect()
 }
 
+/// The `kid` that the sender says it signed with: worth a look at its newest keys when we do not know it.
+pub fn named_key(token: &str) -> Option<String> {
+    jwt::peek(token, LIMIT).ok()?.0.kid
+}
+
 /// The parameters that count.
 pub(super) fn open(
     sent: &Parameters,

@@ -1,0 +1,262 @@
+//! `/authorize` (OIDC Core 3.1.2.1): by GET and by POST the same.
+
+use axum::body::Bytes;
+use axum::extract::{RawQuery, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::{read, reply};
+use crate::client::Client;
+use crate::clock::UnixTime;
+use crate::oauth::{Error, ErrorCode};
+use crate::provider::authorize::Outcome;
+use crate::provider::clients::ClientError;
+use crate::provider::request::{self, Context, Parameters, Reading, Refusal};
+use crate::provider::waiting;
+use crate::web::cookies;
+use crate::web::error::Fault;
+use crate::web::page::{see_other, with_cookie};
+use crate::web::provider_house::{Provider, ProviderHouse};
+use crate::web::view::error::ErrorKind;
+
+/// Names a parked request in the query of our own redirect.
+const PARKED: &str = "parked";
+
+pub(super) async fn by_get(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let sent = Parameters::parse(query.unwrap_or_default().as_bytes());
+    handle(&provider, &headers, sent)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+pub(super) async fn by_post(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let sent = match read::form(&headers, &body) {
+        Ok(sent) => sent.without(&[PARKED]),
+        Err(error) => return provider.refuse(&headers, ErrorKind::BadRequest, &error),
+    };
+    let answer = if read::browser(&provider.house, &headers).session.is_some() {
+        handle(&provider, &headers, sent).await
+    } else {
+        park(&provider, &sent).await
+    };
+    answer.unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+/// A POST from another site comes without our Lax cookies: the request waits, and the browser comes back by GET with them.
+async fn park(provider: &ProviderHouse, sent: &Parameters) -> Result<Response, Fault> {
+    let mut conn = provider.house.store.read().await?;
+    let name = waiting::park(
+        &mut conn,
+        &mut provider.house.rng(),
+        sent,
+        provider.house.now(),
+    )
+    .await?;
+    Ok(see_other(
+        &provider.house.url(&format!("/authorize?{PARKED}={name}")),
+    ))
+}
+
+async fn handle(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    sent: Parameters,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let page = |kind, error: &Error| Ok(provider.refuse(headers, kind, error));
+
+    let sent = match sent.get(PARKED) {
+        None => sent,
+        Some(name) => match waiting::parked(&mut *house.store.read().await?, name, now).await? {
+            Some(waiting) => waiting.parameters,
+            None => {
+                return page(
+                    ErrorKind::LoginExpired,
+                    &Error::invalid_request("this request is over; start again at the platform"),
+                );
+            }
+        },
+    };
+    let Some(client_id) = sent.get("client_id").map(str::to_owned) else {
+        return page(
+            ErrorKind::BadRequest,
+            &Error::invalid_request("client_id is missing or repeated"),
+        );
+    };
+    // RFC 9126 §4: a pushed request comes with its client_id and nothing else that counts.
+    let (sent, pushed) = match sent
+        .get("request_uri")
+        .filter(|uri| uri.starts_with(waiting::PREFIX))
+    {
+        None => (sent, None),
+        Some(uri) => {
+            match waiting::pushed(&mut *house.store.read().await?, uri, &client_id, now).await? {
+                Some(waiting) => (
+                    waiting.parameters,
+                    Some(URL_SAFE_NO_PAD.encode(waiting.reference)),
+                ),
+                None => {
+                    let error = Error::new(
+                        ErrorCode::InvalidRequestUri,
+                        "the pushed request is unknown, expired, answered or of another client",
+                    );
+                    return page(ErrorKind::BadRequest, &error);
+                }
+            }
+        }
+    };
+    // No connection is held here: finding a client of the federation may go out.
+    let hinted = request::hinted_chain(&sent);
+    let client = match provider
+        .clients
+        .find(&house.store, &client_id, hinted.as_deref(), now)
+        .await
+    {
+        Ok(client) => with_named_key(provider, client, &sent, now).await,
+        Err(error) => return unknown_client(provider, headers, error),
+    };
+    let context = Context {
+        issuer: &house.id,
+        acr_base: &provider.settings.acr_base,
+        now,
+        authenticated: pushed.is_some(),
+    };
+    let Reading {
+        mut request,
+        one_use,
+        ..
+    } = match request::read(&sent, &client, &context) {
+        Ok(read) => read,
+        Err(Refusal::Page(error)) => {
+            let kind = if error.description.starts_with("redirect_uri") {
+                ErrorKind::WrongReturnAddress
+            } else {
+                ErrorKind::BadRequest
+            };
+            return page(kind, &error);
+        }
+        Err(Refusal::Redirect(to, error)) => {
+            let refused = provider.rules().refuse(to, &error);
+            return Ok(reply::send(
+                provider,
+                headers,
+                &refused,
+                Some(client.platform.shown_name()),
+            ));
+        }
+    };
+    if let Some(hint) = request.id_token_hint.take() {
+        request.hinted_sub = hinted_sub(provider, &hint, &client, now).or(request.hinted_sub);
+    }
+    // The marks of a pushed object were set when it was pushed.
+    let one_use = one_use.filter(|_| pushed.is_none());
+    request.pushed = pushed;
+
+    let mut tx = house.store.write().await?;
+    let browser = read::browser(house, headers);
+    let outcome = provider
+        .rules()
+        .arrive(
+            &mut tx,
+            &mut house.rng(),
+            request,
+            one_use.as_ref(),
+            &client,
+            browser,
+            now,
+        )
+        .await?;
+    tx.commit().await?;
+    Ok(match outcome {
+        Outcome::Reply(answer) => reply::send(
+            provider,
+            headers,
+            &answer,
+            Some(client.platform.shown_name()),
+        ),
+        Outcome::Interact {
+            interaction,
+            new_secret,
+        } => {
+            let answer = see_other(&house.url(&interaction.path()));
+            match new_secret {
+                Some(secret) => {
+                    with_cookie(answer, cookies::set(house, cookies::BROWSER, &secret, None))
+                }
+                None => answer,
+            }
+        }
+    })
+}
+
+/// The client with its newest keys, when the request names one that we do not know (OIDC Core 10.1.1).
+async fn with_named_key(
+    provider: &ProviderHouse,
+    client: std::sync::Arc<Client>,
+    sent: &Parameters,
+    now: UnixTime,
+) -> std::sync::Arc<Client> {
+    match sent.get("request").and_then(request::named_key) {
+        Some(kid) if client.keys.find(&kid).is_none() => {
+            provider.clients.with_fresh_keys(&client, now).await
+        }
+        _ => client,
+    }
+}
+
+/// `id_token_hint` (OIDC Core 3.1.2.1): ours, of this client, also when it has expired; anything else counts as none.
+fn hinted_sub(
+    provider: &ProviderHouse,
+    hint: &str,
+    client: &Client,
+    now: UnixTime,
+) -> Option<String> {
+    let hint = provider.issuer().read_hint(hint, now)?;
+    (hint.client == client.id).then_some(hint.sub)
+}
+
+/// Federation 1.0 §12.1.3: while trust is not established the redirect URI is nobody's; a page, never a redirect.
+fn unknown_client(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    error: ClientError,
+) -> Result<Response, Fault> {
+    let (kind, told) = match error {
+        ClientError::Store(error) => return Err(error.into()),
+        ClientError::Registration(e) if e.code == ErrorCode::TemporarilyUnavailable => (
+            ErrorKind::Unavailable,
+            Error::new(e.code, shortened(&e.reason)),
+        ),
+        ClientError::Registration(e) => (
+            ErrorKind::PlatformNotTrusted,
+            Error::invalid_client(shortened(&e.reason)),
+        ),
+        other => (
+            ErrorKind::PlatformNotTrusted,
+            Error::invalid_client(other.to_string()),
+        ),
+    };
+    Ok(provider.refuse(headers, kind, &told))
+}
+
+/// Reasons may quote a stranger's address; a query in it is cut off.
+fn shortened(reason: &str) -> String {
+    reason
+        .split('?')
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(400)
+        .collect()
+}

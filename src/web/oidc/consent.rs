@@ -1,0 +1,191 @@
+//! `/interaction/{id}/consent`: may this platform know these items?
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+
+use super::interaction::{form_is_ours, load, not_our_form, over};
+use super::{read, reply};
+use crate::audit::{self, Event};
+use crate::consent;
+use crate::oauth::{Error, ErrorCode};
+use crate::provider::interaction::{self, Asked, Interaction};
+use crate::provider::person;
+use crate::session;
+use crate::web::cookies;
+use crate::web::error::Fault;
+use crate::web::page::{page_leading_to, see_other};
+use crate::web::provider_house::{Provider, ProviderHouse, asking};
+use crate::web::view::login::{Consent, Item};
+
+pub(super) async fn show(
+    State(provider): State<Provider>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    ask(&provider, &headers, &id)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+pub(super) async fn decide(
+    State(provider): State<Provider>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    decided(&provider, &headers, &id, &body)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let Some(interaction) = load(provider, headers, id).await? else {
+        return Ok(over(provider, headers));
+    };
+    let back = || see_other(&house.url(&interaction.path()));
+    let Some(asked) = interaction.asked() else {
+        return Ok(back());
+    };
+    let mut conn = house.store.read().await?;
+    let Some(session) = session_of(provider, headers, &mut conn).await? else {
+        return Ok(back());
+    };
+    let Some(person) = person::find(&mut conn, &*house.sealer, &session.person).await? else {
+        return Ok(back());
+    };
+    let held = person::masked_claims(&person);
+    let items = interaction::items(&asked.request)
+        .into_iter()
+        // Only what could be told: nobody agrees to an empty line.
+        .filter_map(|claim| {
+            let value = match held.get(&claim)? {
+                serde_json::Value::String(text) => text.clone(),
+                // A flag beside its value says nothing of its own.
+                _ => return None,
+            };
+            Some(Item { claim, value })
+        })
+        .collect();
+    let secret = read::browser(house, headers).secret.unwrap_or_default();
+    let here = format!("{}/consent", interaction.path());
+    let page = Consent {
+        frame: provider.frame_with_form(headers, &here, interaction.ui_locales(), secret, now),
+        asking: asking(&asked.platform),
+        base: format!("{}{}", provider.root(), interaction.path()),
+        items,
+        purpose: None,
+        until: now.plus(provider.settings.consent_lifetime),
+        sensitive_follows: false,
+    };
+    Ok(page_leading_to(
+        StatusCode::OK,
+        &page,
+        &[&asked.request.answer.redirect_uri],
+    ))
+}
+
+async fn decided(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    id: &str,
+    body: &[u8],
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let Some(interaction) = load(provider, headers, id).await? else {
+        return Ok(over(provider, headers));
+    };
+    let Some(asked) = interaction.asked() else {
+        return Ok(see_other(&house.url(&interaction.path())));
+    };
+    if !form_is_ours(provider, headers, body) {
+        return Ok(not_our_form(provider, headers));
+    }
+    let decision = read::form(headers, body)
+        .ok()
+        .and_then(|form| form.get("decision").map(str::to_owned));
+    match decision.as_deref() {
+        Some("allow") => allow(provider, headers, &interaction, asked).await,
+        Some("deny") => deny(provider, headers, &interaction, asked).await,
+        _ => Ok(see_other(
+            &house.url(&format!("{}/consent", interaction.path())),
+        )),
+    }
+}
+
+async fn allow(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    interaction: &Interaction,
+    asked: &Asked,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let mut rng = house.rng();
+    let mut tx = house.store.write().await?;
+    if let Some(session) = session_of(provider, headers, &mut tx).await? {
+        let claims = asked.request.claims.known_names();
+        let yes = consent::Yes {
+            person: &session.person,
+            client: &asked.request.client,
+            scope: &asked.request.scope,
+            claims: &claims,
+            platform: asked.platform.shown_name(),
+            lifetime: provider.settings.consent_lifetime,
+        };
+        consent::give(&mut tx, &mut rng, &yes, now).await?;
+        // What the person said yes to, they said as this session.
+        interaction::note_consent(&mut tx, interaction, &session.id, now).await?;
+        let event = Event::done("consent.give")
+            .with_person(&session.person)
+            .with_client(&asked.request.client)
+            .with_session(&session.id)
+            .with("scope", asked.request.scope.to_string());
+        audit::record(&mut tx, &mut rng, now, &event).await?;
+    }
+    tx.commit().await?;
+    Ok(see_other(&house.url(&interaction.path())))
+}
+
+async fn deny(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    interaction: &Interaction,
+    asked: &Asked,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let mut tx = house.store.write().await?;
+    let first = interaction::complete(&mut tx, interaction, now).await?;
+    let event = Event::refused("consent.refuse").with_client(&asked.request.client);
+    audit::record(&mut tx, &mut house.rng(), now, &event).await?;
+    tx.commit().await?;
+    if !first {
+        return Ok(over(provider, headers));
+    }
+    let error = Error::new(ErrorCode::AccessDenied, "the person did not agree");
+    let answer = provider
+        .rules()
+        .refuse(asked.request.answer.clone(), &error);
+    Ok(reply::send(
+        provider,
+        headers,
+        &answer,
+        Some(asked.platform.shown_name()),
+    ))
+}
+
+async fn session_of(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    conn: &mut crate::store::Conn,
+) -> Result<Option<session::Session>, Fault> {
+    let house = &provider.house;
+    match cookies::read(headers, house, cookies::SESSION) {
+        Some(handle) => Ok(session::find(conn, handle, house.now()).await?),
+        None => Ok(None),
+    }
+}

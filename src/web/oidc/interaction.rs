@@ -1,0 +1,228 @@
+//! `/interaction/{id}`: the dispatcher. It asks what comes next and sends the browser to the door of that step; the last
+//! step is the answer. And `/cancel`, the way out that is always there.
+
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use axum::response::Response;
+
+use super::{read, reply};
+use crate::audit::{self, Event};
+use crate::oauth::{Error, ErrorCode};
+use crate::provider::clients::ClientError;
+use crate::provider::interaction::{self, Asked, Interaction, Purpose, Step};
+use crate::session;
+use crate::web::error::Fault;
+use crate::web::page::see_other;
+use crate::web::provider_house::{Provider, ProviderHouse};
+use crate::web::view::error::ErrorKind;
+use crate::web::{cookies, csrf};
+
+pub(super) async fn dispatch(
+    State(provider): State<Provider>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    handle(&provider, &headers, &id)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+async fn handle(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Response, Fault> {
+    let Some(interaction) = load(provider, headers, id).await? else {
+        return Ok(over(provider, headers));
+    };
+    match &interaction.purpose {
+        Purpose::Account { return_to } => {
+            to_account(provider, headers, &interaction, return_to).await
+        }
+        Purpose::Authorization(asked) => to_platform(provider, headers, &interaction, asked).await,
+    }
+}
+
+async fn to_platform(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    interaction: &Interaction,
+    asked: &Asked,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    // The client as it is now: what its federation took back since the login began is not released.
+    let client = match provider
+        .clients
+        .find(&house.store, asked.request.client.as_str(), None, now)
+        .await
+    {
+        Ok(client) => client,
+        Err(ClientError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            tracing::info!(%error, "a client was lost during an interaction");
+            let told = Error::new(
+                ErrorCode::TemporarilyUnavailable,
+                "the platform can no longer be verified",
+            );
+            return Ok(provider.refuse(headers, ErrorKind::PlatformNotTrusted, &told));
+        }
+    };
+    let handle = cookies::read(headers, house, cookies::SESSION);
+    let mut tx = house.store.write().await?;
+    let next = provider
+        .rules()
+        .proceed(
+            &mut tx,
+            &mut house.rng(),
+            interaction,
+            asked,
+            &client,
+            handle,
+            now,
+        )
+        .await?;
+    tx.commit().await?;
+    Ok(match next {
+        Ok(answer) => reply::send(
+            provider,
+            headers,
+            &answer,
+            Some(asked.platform.shown_name()),
+        ),
+        Err(step) => see_other(&house.url(&format!("{}{}", interaction.path(), door(&step)))),
+    })
+}
+
+/// The door of a step, below the interaction.
+fn door(step: &Step) -> &'static str {
+    match step {
+        Step::Login { create: true } => "/create",
+        Step::VerifyRealName { .. } => "/verify",
+        Step::StepUp { .. } => "/step-up",
+        Step::Consent { .. } => "/consent",
+        // Answers and errors do not come here; a login is never wrong.
+        Step::Login { create: false }
+        | Step::Reauthenticate
+        | Step::Answer { .. }
+        | Step::Error(_) => "/login",
+    }
+}
+
+async fn to_account(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    interaction: &Interaction,
+    return_to: &str,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let mut tx = house.store.write().await?;
+    let session = match cookies::read(headers, house, cookies::SESSION) {
+        Some(handle) => session::find(&mut tx, handle, now).await?,
+        None => None,
+    };
+    // A login that this interaction was begun for must have happened in it.
+    let step = interaction::next_for_account(
+        session
+            .as_ref()
+            .filter(|s| interaction.session.as_ref() == Some(&s.id)),
+    );
+    let answer = match step {
+        Step::Answer { .. } => {
+            interaction::complete(&mut tx, interaction, now).await?;
+            see_other(&house.url(return_to))
+        }
+        step => see_other(&house.url(&format!("{}{}", interaction.path(), door(&step)))),
+    };
+    tx.commit().await?;
+    Ok(answer)
+}
+
+pub(super) async fn cancel(
+    State(provider): State<Provider>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    refuse(&provider, &headers, &id, &body)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+/// `access_denied` to the platform; to the account centre there is nobody to tell.
+async fn refuse(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    id: &str,
+    body: &[u8],
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let Some(interaction) = load(provider, headers, id).await? else {
+        return Ok(over(provider, headers));
+    };
+    if !form_is_ours(provider, headers, body) {
+        return Ok(not_our_form(provider, headers));
+    }
+    let now = house.now();
+    let mut tx = house.store.write().await?;
+    let first = interaction::complete(&mut tx, &interaction, now).await?;
+    if let Some(asked) = interaction.asked().filter(|_| first) {
+        let event = Event::refused("interaction.cancel").with_client(&asked.request.client);
+        audit::record(&mut tx, &mut house.rng(), now, &event).await?;
+    }
+    tx.commit().await?;
+    let Some(asked) = interaction.asked() else {
+        return Ok(see_other(&house.url("/")));
+    };
+    if !first {
+        return Ok(over(provider, headers));
+    }
+    let error = Error::new(ErrorCode::AccessDenied, "the person cancelled");
+    let answer = provider
+        .rules()
+        .refuse(asked.request.answer.clone(), &error);
+    Ok(reply::send(
+        provider,
+        headers,
+        &answer,
+        Some(asked.platform.shown_name()),
+    ))
+}
+
+/// The interaction of this browser.
+pub(super) async fn load(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Option<Interaction>, Fault> {
+    let house = &provider.house;
+    let Some(secret) = read::browser(house, headers).secret else {
+        return Ok(None);
+    };
+    if id.contains('\0') {
+        return Ok(None);
+    }
+    Ok(Interaction::load(&mut *house.store.read().await?, id, secret, house.now()).await?)
+}
+
+/// The page for an interaction that is over, or of another browser; nobody learns which.
+pub(super) fn over(provider: &ProviderHouse, headers: &HeaderMap) -> Response {
+    let error = Error::invalid_request(
+        "this login is over, or began in another browser; start again at the platform",
+    );
+    provider.refuse(headers, ErrorKind::LoginExpired, &error)
+}
+
+pub(super) fn form_is_ours(provider: &ProviderHouse, headers: &HeaderMap, body: &[u8]) -> bool {
+    read::form(headers, body)
+        .ok()
+        .and_then(|form| form.get(csrf::FIELD).map(str::to_owned))
+        .is_some_and(|token| csrf::fits(&provider.house, headers, &token, provider.house.now()))
+}
+
+pub(super) fn not_our_form(provider: &ProviderHouse, headers: &HeaderMap) -> Response {
+    let error = Error::invalid_request("this form is not ours, or lay open too long");
+    provider.refuse(headers, ErrorKind::FormNotOurs, &error)
+}

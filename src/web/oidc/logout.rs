@@ -1,0 +1,296 @@
+//! `/logout` (OIDC RP-Initiated Logout 1.0): ends the national session, and through the back channel those at the platforms.
+
+use axum::body::Bytes;
+use axum::extract::{Query, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde::Deserialize;
+use url::form_urlencoded;
+
+use super::interaction::not_our_form;
+use super::read;
+use crate::audit::{self, Event};
+use crate::client::Client;
+use crate::clock::UnixTime;
+use crate::id::{ClientId, SessionId};
+use crate::provider::logout::{self, State as Delivery};
+use crate::provider::request::Parameters;
+use crate::provider::tokens::Hint;
+use crate::session::{self, Session};
+use crate::web::error::Fault;
+use crate::web::page::{page, page_leading_to, see_other, with_cookie};
+use crate::web::provider_house::{Provider, ProviderHouse};
+use crate::web::view::Way;
+use crate::web::view::leave::{Ended, LogoutConfirm, SignedOut, Told};
+use crate::web::{cookies, csrf};
+
+/// Seal of what `/logout/done` shows: the session that ended and where one came from.
+const DONE: &str = "signed out";
+/// Seconds that the signed-out page can be looked at again.
+const DONE_LIFETIME: i64 = 3600;
+
+pub(super) async fn by_get(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    RawQuery(query): RawQuery,
+) -> Response {
+    let sent = Parameters::parse(query.unwrap_or_default().as_bytes());
+    handle(&provider, &headers, &sent, false)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+/// A POST is a platform's request, or our own confirmation form, which carries a decision and its token.
+pub(super) async fn by_post(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let sent = match read::form(&headers, &body) {
+        Ok(sent) => sent,
+        Err(error) => {
+            return provider.refuse(
+                &headers,
+                crate::web::view::error::ErrorKind::BadRequest,
+                &error,
+            );
+        }
+    };
+    let ours = sent.get("decision").is_some() || sent.get(csrf::FIELD).is_some();
+    let house = &provider.house;
+    if ours
+        && !sent
+            .get(csrf::FIELD)
+            .is_some_and(|t| csrf::fits(house, &headers, t, house.now()))
+    {
+        return not_our_form(&provider, &headers);
+    }
+    if sent.get("decision") == Some("stay") {
+        return see_other(&house.url("/account"));
+    }
+    if !ours && read::browser(house, &headers).session.is_none() {
+        // From another site a POST comes without our cookie: the browser comes back by GET with it. A hint that is too
+        // long for an address is worth nothing to anyone.
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(
+                [
+                    "id_token_hint",
+                    "client_id",
+                    "post_logout_redirect_uri",
+                    "state",
+                    "ui_locales",
+                ]
+                .iter()
+                .filter_map(|name| sent.get(name).map(|value| (*name, value))),
+            )
+            .finish();
+        return see_other(&house.url(&format!("/logout?{query}")));
+    }
+    handle(&provider, &headers, &sent, ours)
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+async fn handle(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    sent: &Parameters,
+    confirmed: bool,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let hint = sent
+        .get("id_token_hint")
+        .and_then(|token| provider.issuer().read_hint(token, now))
+        // RPL 2: a client_id that differs from the hint's audience spoils it.
+        .filter(|hint| {
+            sent.get("client_id")
+                .is_none_or(|id| id == hint.client.as_str())
+        });
+    let client = match &hint {
+        Some(hint) => provider
+            .clients
+            .find(&house.store, hint.client.as_str(), None, now)
+            .await
+            .ok(),
+        None => None,
+    };
+    let handle = cookies::read(headers, house, cookies::SESSION);
+    let session = match handle {
+        Some(handle) => session::find(&mut *house.store.read().await?, handle, now).await?,
+        None => None,
+    };
+    let way = client.as_deref().and_then(|client| way_back(client, sent));
+    let Some(session) = session else {
+        // Already signed out is not an error (RPL 2); the platform that proves itself gets its browser back.
+        return Ok(finished(provider, None, client.as_deref(), way, now));
+    };
+    let belongs = hint.as_ref().is_some_and(|hint| names(hint, &session));
+    if !confirmed && !belongs {
+        return confirm(provider, headers, sent, &session, client.as_deref(), now).await;
+    }
+    let mut rng = house.rng();
+    let mut tx = house.store.write().await?;
+    logout::end(&mut tx, &mut rng, &session.id, session::End::SignedOut, now).await?;
+    let mut event = Event::done("session.end")
+        .with_person(&session.person)
+        .with_session(&session.id);
+    if let Some(client) = &client {
+        event = event.with_client(&client.id);
+    }
+    audit::record(&mut tx, &mut rng, now, &event).await?;
+    tx.commit().await?;
+    deliver_now(provider);
+    let answer = finished(
+        provider,
+        Some(&session.id),
+        client.as_deref(),
+        way.filter(|_| belongs),
+        now,
+    );
+    Ok(with_cookie(answer, cookies::clear(house, cookies::SESSION)))
+}
+
+/// Whether the hint is of this session: its `sid` where it has one.
+fn names(hint: &Hint, session: &Session) -> bool {
+    hint.sid.as_deref() == Some(session.sid_for(&hint.client).as_str())
+}
+
+/// The registered address to go back to, with `state` and nothing else (RPL 3).
+fn way_back(client: &Client, sent: &Parameters) -> Option<String> {
+    let uri = sent.get("post_logout_redirect_uri")?;
+    if !client
+        .post_logout_redirect_uris
+        .iter()
+        .any(|known| known == uri)
+    {
+        return None;
+    }
+    Some(match sent.get("state") {
+        None => uri.to_owned(),
+        Some(state) => {
+            let glue = if uri.contains('?') { '&' } else { '?' };
+            let state: String = form_urlencoded::byte_serialize(state.as_bytes()).collect();
+            format!("{uri}{glue}state={state}")
+        }
+    })
+}
+
+async fn confirm(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    sent: &Parameters,
+    session: &Session,
+    client: Option<&Client>,
+    now: UnixTime,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let platforms = logout::platforms(&mut *house.store.read().await?, &session.id).await?;
+    let (secret, cookie) = csrf::browser(house, headers);
+    let shown = LogoutConfirm {
+        frame: provider.frame_with_form(headers, "/logout", sent.get("ui_locales"), &secret, now),
+        asked_by: client.map(|c| c.platform.shown_name().to_owned()),
+        platforms,
+    };
+    let answer = page(StatusCode::OK, &shown);
+    Ok(match cookie {
+        Some(cookie) => with_cookie(answer, cookie),
+        None => answer,
+    })
+}
+
+/// Back to the platform, or to our own page that says what was ended.
+fn finished(
+    provider: &ProviderHouse,
+    session: Option<&SessionId>,
+    client: Option<&Client>,
+    way: Option<String>,
+    now: UnixTime,
+) -> Response {
+    if let Some(way) = way {
+        return see_other(&way);
+    }
+    let house = &provider.house;
+    let what = serde_json::json!([session, client.map(|c| &c.id)]).to_string();
+    let seal = house
+        .sealer
+        .seal(DONE, "", now.plus(DONE_LIFETIME), what.as_bytes());
+    see_other(&house.url(&format!("/logout/done?ended={seal}")))
+}
+
+#[derive(Deserialize)]
+pub(super) struct Done {
+    ended: Option<String>,
+}
+
+pub(super) async fn done(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    Query(query): Query<Done>,
+) -> Response {
+    show_done(&provider, &headers, query.ended.as_deref())
+        .await
+        .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
+}
+
+async fn show_done(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    sealed: Option<&str>,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let (session, client): (Option<SessionId>, Option<ClientId>) = sealed
+        .and_then(|sealed| house.sealer.open(DONE, "", house.now(), sealed))
+        .and_then(|what| serde_json::from_slice(&what).ok())
+        .unwrap_or_default();
+    let platforms = match &session {
+        Some(session) => logout::states(&mut *house.store.read().await?, session).await?,
+        None => Vec::new(),
+    };
+    let back = match &client {
+        Some(client) => provider
+            .clients
+            .find(&house.store, client.as_str(), None, house.now())
+            .await
+            .ok(),
+        None => None,
+    };
+    let back = back.and_then(|client| {
+        let url = client
+            .redirect_uris
+            .first()
+            .and_then(|uri| url::Url::parse(uri).ok()?.join("/").ok())?;
+        Some(Way {
+            name: client.platform.shown_name().to_owned(),
+            url: url.to_string(),
+        })
+    });
+    let here = format!("/logout/done?ended={}", sealed.unwrap_or_default());
+    let shown = SignedOut {
+        frame: provider.frame(headers, &here, None),
+        platforms: platforms
+            .into_iter()
+            .map(|(platform, state)| Ended {
+                platform,
+                state: match state {
+                    Delivery::Delivered => Told::Ended,
+                    Delivery::Waiting => Told::Notifying,
+                    Delivery::Failed => Told::Failed,
+                },
+            })
+            .collect(),
+        back,
+    };
+    Ok(page_leading_to(StatusCode::OK, &shown, &[]))
+}
+
+/// The browser does not wait; what cannot be told now is told by the job.
+fn deliver_now(provider: &ProviderHouse) {
+    let deliverer = provider.deliverer();
+    let (mut rng, now) = (provider.house.rng(), provider.house.now());
+    tokio::spawn(async move {
+        if let Err(error) = deliverer.deliver(&mut rng, now).await {
+            tracing::warn!(%error, "logout tokens could not be delivered at once");
+        }
+    });
+}

@@ -1,0 +1,138 @@
+//! What this provider says of itself: discovery (OIDC Discovery 1.0 §3, RFC 8414) and its keys. Promised is only what works.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::client::ISSUED;
+use crate::crypto::Purpose;
+use crate::oauth::Algorithm;
+use crate::provider::acr::Level;
+use crate::provider::claims::SCOPES;
+use crate::web::provider_house::{Provider, ProviderHouse};
+
+/// Where the keys of tokens are published.
+pub const JWKS_PATH: &str = "/jwks";
+/// Caches may keep what changes with a key rotation that is announced long before.
+const CACHE: &str = "public, max-age=300";
+
+pub(super) async fn discovery(State(provider): State<Provider>) -> Response {
+    cached("application/json", &Value::Object(metadata(&provider)))
+}
+
+pub(super) async fn jwks(State(provider): State<Provider>) -> Response {
+    cached(
+        "application/jwk-set+json",
+        &provider.house.signer.published(Purpose::IdToken),
+    )
+}
+
+/// The provider's metadata: the discovery document, and `openid_provider` in its entity configuration.
+pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
+    let house = &provider.house;
+    let url = |path: &str| house.url(path);
+    let issued: Vec<&str> = ISSUED.iter().map(|a| a.as_str()).collect();
+    let accepted: Vec<&str> = Algorithm::ALL.iter().map(|a| a.as_str()).collect();
+    let methods = [
+        "private_key_jwt",
+        "client_secret_basic",
+        "client_secret_post",
+        "none",
+    ];
+    let mut claims: Vec<&str> = SCOPES
+        .iter()
+        .flat_map(|(_, claims)| claims.iter().copied())
+        .filter(|c| HELD.contains(c))
+        .collect();
+    claims.extend([
+        "sub",
+        "iss",
+        "aud",
+        "exp",
+        "iat",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "sid",
+    ]);
+    claims.sort_unstable();
+    claims.dedup();
+    let acr: Vec<String> = Level::ALL
+        .iter()
+        .map(|l| l.acr(&provider.settings.acr_base))
+        .collect();
+    let scopes: Vec<&str> = SCOPES
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|s| !UNFILLED.contains(s))
+        .collect();
+    let value = json!({
+        "issuer": &*house.id,
+        "authorization_endpoint": url("/authorize"),
+        "token_endpoint": url("/token"),
+        "userinfo_endpoint": url("/userinfo"),
+        "jwks_uri": url(JWKS_PATH),
+        "pushed_authorization_request_endpoint": url("/par"),
+        "end_session_endpoint": url("/logout"),
+        "scopes_supported": scopes,
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query", "fragment", "form_post"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "acr_values_supported": acr,
+        "subject_types_supported": ["pairwise", "public"],
+        "id_token_signing_alg_values_supported": issued,
+        "request_object_signing_alg_values_supported": accepted,
+        "token_endpoint_auth_methods_supported": methods,
+        "token_endpoint_auth_signing_alg_values_supported": accepted,
+        "claim_types_supported": ["normal"],
+        "claims_supported": claims,
+        "claims_parameter_supported": true,
+        "request_parameter_supported": true,
+        "request_uri_parameter_supported": false,
+        "authorization_response_iss_parameter_supported": true,
+        "code_challenge_methods_supported": ["S256"],
+        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+        "ui_locales_supported": ["zh-CN", "en"],
+        "backchannel_logout_supported": true,
+        "backchannel_logout_session_supported": true,
+        // Federation 1.0 §5.1.3.
+        "client_registration_types_supported": ["automatic"],
+        "request_authentication_methods_supported": {
+            "authorization_endpoint": ["request_object"],
+            "pushed_authorization_request_endpoint": ["request_object", "private_key_jwt"],
+        },
+        "request_authentication_signing_alg_values_supported": accepted,
+    });
+    match value {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    }
+}
+
+/// Claims for which values are held today.
+const HELD: [&str; 6] = [
+    "name",
+    "birthdate",
+    "phone_number",
+    "phone_number_verified",
+    "cn_id_number_masked",
+    "assurance_level",
+];
+/// Scopes that could be asked for and would bring nothing yet; accepted, not promised.
+const UNFILLED: [&str; 2] = ["address", "email"];
+
+fn cached(content_type: &'static str, body: &Value) -> Response {
+    let mut answer = (StatusCode::OK, body.to_string()).into_response();
+    let headers = answer.headers_mut();
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, CACHE),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}

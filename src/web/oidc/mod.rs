@@ -1,0 +1,65 @@
+//! The doors of the OpenID Provider, one file per endpoint. What they decide is decided in `provider`; the doors of
+//! login and of the account centre are in `web::account`.
+
+mod authorize;
+mod consent;
+mod interaction;
+mod logout;
+mod metadata;
+mod par;
+mod read;
+mod reply;
+mod token;
+mod userinfo;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+pub use metadata::{JWKS_PATH, metadata};
+
+use super::provider_house::Provider;
+
+/// The longest form that these doors read: a signed request that carries trust chains.
+const BODY_LIMIT: usize = 96 * 1024;
+
+/// All of them, below the entity's prefix.
+pub fn routes(provider: Provider) -> Router {
+    Router::new()
+        .route(
+            "/.well-known/openid-configuration",
+            get(metadata::discovery),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(metadata::discovery),
+        )
+        .route(metadata::JWKS_PATH, get(metadata::jwks))
+        .route(
+            "/authorize",
+            get(authorize::by_get).post(authorize::by_post),
+        )
+        .route("/par", post(par::push).fallback(read::wrong_method))
+        .route(
+            "/token",
+            post(token::grant)
+                .options(token::preflight)
+                .fallback(read::wrong_method),
+        )
+        .route(
+            "/userinfo",
+            get(userinfo::by_get)
+                .post(userinfo::by_post)
+                .options(userinfo::preflight),
+        )
+        .route("/logout", get(logout::by_get).post(logout::by_post))
+        .route("/logout/done", get(logout::done))
+        .route("/interaction/{id}", get(interaction::dispatch))
+        .route(
+            "/interaction/{id}/consent",
+            get(consent::show).post(consent::decide),
+        )
+        .route("/interaction/{id}/cancel", post(interaction::cancel))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .with_state(provider)
+}

@@ -1,0 +1,105 @@
+//! `/par`: pushed authorization requests (RFC 9126).
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use serde_json::json;
+
+use super::read;
+use super::token::{Authenticated, authenticate};
+use crate::oauth::{Error, ErrorCode};
+use crate::provider::request::{self, Context, Reading, Refusal};
+use crate::provider::waiting;
+use crate::web::error::{Fault, json_answer};
+use crate::web::provider_house::{Provider, ProviderHouse};
+
+pub(super) async fn push(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    handle(&provider, &headers, &body)
+        .await
+        .unwrap_or_else(|fault| provider.fault_json(&headers, &fault))
+}
+
+async fn handle(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let sent = match read::form(headers, body) {
+        Ok(sent) => sent,
+        Err(error) => return Ok(read::refused(&error, false)),
+    };
+    if sent.repeats_any() {
+        return Ok(read::refused(
+            &Error::invalid_request("a parameter is repeated"),
+            false,
+        ));
+    }
+    let par = house.url("/par");
+    // Federation 1.0 §12.1.1.2: a signed request object is a proof of its own; the client needs no second one.
+    let Authenticated {
+        client,
+        assertion,
+        by_header,
+    } = match authenticate(provider, headers, &sent, Some(&par)).await? {
+        Ok(authenticated) => authenticated,
+        Err(refusal) => return Ok(refusal),
+    };
+    if sent.get("request_uri").is_some() {
+        // RFC 9126 §2.1.
+        return Ok(read::refused(
+            &Error::invalid_request("request_uri cannot be pushed"),
+            by_header,
+        ));
+    }
+    let context = Context {
+        issuer: &house.id,
+        acr_base: &provider.settings.acr_base,
+        now,
+        authenticated: true,
+    };
+    let Reading {
+        one_use, counted, ..
+    } = match request::read(&sent, &client, &context) {
+        Ok(reading) => reading,
+        Err(Refusal::Page(error) | Refusal::Redirect(_, error)) => {
+            return Ok(read::refused(&error, by_header));
+        }
+    };
+    let kept = counted.without(&["client_secret", "client_assertion", "client_assertion_type"]);
+    let mut tx = house.store.write().await?;
+    for (mark, error) in [
+        (
+            assertion,
+            Error::invalid_client("the client assertion has been used before (jti)"),
+        ),
+        (
+            one_use,
+            Error::new(
+                ErrorCode::InvalidRequestObject,
+                "the request object has been used before (jti)",
+            ),
+        ),
+    ] {
+        if let Some(mark) = mark
+            && !mark.mark(&mut tx).await?
+        {
+            tx.commit().await?;
+            return Ok(read::refused(&error, by_header));
+        }
+    }
+    let lifetime = provider.settings.par_lifetime;
+    let request_uri =
+        waiting::push(&mut tx, &mut house.rng(), &client.id, &kept, lifetime, now).await?;
+    tx.commit().await?;
+    Ok(json_answer(
+        StatusCode::CREATED,
+        &json!({"request_uri": request_uri, "expires_in": lifetime}),
+    ))
+}

@@ -1,0 +1,389 @@
+//! `/token` (OIDC Core 3.1.3 and 12, RFC 6749 §3.2).
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::read;
+use crate::audit::{self, Event};
+use crate::client::{Authentication, Client};
+use crate::clock::UnixTime;
+use crate::crypto::Secret;
+use crate::oauth::{Error, ErrorCode, Scope};
+use crate::provider::authenticate::{At, Credentials};
+use crate::provider::claims;
+use crate::provider::clients::ClientError;
+use crate::provider::grants::{self, Grant};
+use crate::provider::one_use::OneUse;
+use crate::provider::person;
+use crate::provider::request::{self, Parameters};
+use crate::web::error::{Fault, error_json, json_answer};
+use crate::web::provider_house::{Provider, ProviderHouse};
+
+/// What a client asks the token endpoint for; everything it needs is read once, here.
+enum TokenRequest {
+    Code {
+        code: String,
+        redirect_uri: Option<String>,
+        verifier: Option<String>,
+    },
+    Refresh {
+        token: String,
+        scope: Option<Scope>,
+    },
+}
+
+/// What a request is answered with.
+struct Granted {
+    grant: Grant,
+    sub: String,
+    scope: Scope,
+    refresh_token: Option<Secret<String>>,
+    claims: serde_json::Map<String, serde_json::Value>,
+}
+
+pub(super) async fn grant(
+    State(provider): State<Provider>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let answer = handle(&provider, &headers, &body)
+        .await
+        .unwrap_or_else(|fault| provider.fault_json(&headers, &fault));
+    with_cors(answer)
+}
+
+pub(super) async fn preflight() -> Response {
+    with_cors(StatusCode::NO_CONTENT.into_response())
+}
+
+async fn handle(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let sent = match read::form(headers, body) {
+        Ok(sent) => sent,
+        Err(error) => return Ok(error_json(&error)),
+    };
+    if sent.repeats_any() {
+        return Ok(error_json(&Error::invalid_request(
+            "a parameter is repeated",
+        )));
+    }
+    let Authenticated {
+        client,
+        assertion,
+        by_header,
+    } = match authenticate(provider, headers, &sent, None).await? {
+        Ok(authenticated) => authenticated,
+        Err(refusal) => return Ok(refusal),
+    };
+    let request = match TokenRequest::read(&sent) {
+        Ok(request) => request,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
+    let mut rng = house.rng();
+    // One transaction; what it refuses stays used all the same.
+    let mut tx = house.store.write().await?;
+    let granted = if let Some(mark) = assertion
+        && !mark.mark(&mut tx).await?
+    {
+        Err(Error::invalid_client(
+            "the client assertion has been used before (jti)",
+        ))
+    } else {
+        request
+            .fulfil(provider, &mut tx, &mut rng, &client, now)
+            .await?
+    };
+    let kind = match request {
+        TokenRequest::Code { .. } => "grant.redeem",
+        TokenRequest::Refresh { .. } => "grant.refresh",
+    };
+    let event = match &granted {
+        Ok(granted) => {
+            let event = Event::done(kind)
+                .with_person(&granted.grant.person)
+                .with("scope", granted.scope.to_string());
+            match &granted.grant.session {
+                Some(session) => event.with_session(session),
+                None => event,
+            }
+        }
+        Err(error) => Event::refused(kind).with("error", error.code.as_str()),
+    };
+    audit::record(&mut tx, &mut rng, now, &event.with_client(&client.id)).await?;
+    tx.commit().await?;
+    let granted = match granted {
+        Ok(granted) => granted,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
+    // Signed after the commit: no connection waits for a key that may live elsewhere.
+    let issuer = provider.issuer();
+    let settings = &provider.settings;
+    let Granted {
+        grant,
+        sub,
+        scope,
+        refresh_token,
+        claims,
+    } = granted;
+    let access_token = issuer
+        .access_token(
+            &mut rng,
+            &grant,
+            &sub,
+            &scope,
+            settings.access_token_lifetime,
+            now,
+        )
+        .await?;
+    let id_token = issuer
+        .id_token(&grant, &sub, claims, settings.id_token_lifetime, now)
+        .await?;
+    let mut answer = json!({
+        "access_token": access_token,
+        "token_type": "Bearer",
+        "expires_in": settings.access_token_lifetime,
+        "id_token": id_token,
+        "scope": scope,
+    });
+    if let Some(token) = refresh_token {
+        answer["refresh_token"] = token.reveal().as_str().into();
+    }
+    Ok(json_answer(StatusCode::OK, &answer))
+}
+
+impl TokenRequest {
+    fn read(sent: &Parameters) -> Result<Self, Error> {
+        let text = |name: &str| sent.get(name).map(str::to_owned);
+        match sent.get("grant_type") {
+            Some("authorization_code") => Ok(Self::Code {
+                code: text("code").ok_or_else(|| Error::invalid_request("code is missing"))?,
+                redirect_uri: text("redirect_uri"),
+                verifier: text("code_verifier"),
+            }),
+            Some("refresh_token") => Ok(Self::Refresh {
+                token: text("refresh_token")
+                    .ok_or_else(|| Error::invalid_request("refresh_token is missing"))?,
+                scope: sent
+                    .get("scope")
+                    .map(|s| {
+                        Scope::parse(s).ok_or_else(|| {
+                            Error::new(ErrorCode::InvalidScope, "scope is not valid")
+                        })
+                    })
+                    .transpose()?,
+            }),
+            Some(_) => Err(Error::new(
+                ErrorCode::UnsupportedGrantType,
+                "grant_type is authorization_code or refresh_token",
+            )),
+            None => Err(Error::invalid_request("grant_type is missing")),
+        }
+    }
+
+    async fn fulfil(
+        &self,
+        provider: &ProviderHouse,
+        conn: &mut crate::store::Conn,
+        rng: &mut crate::random::Rng,
+        client: &Client,
+        now: UnixTime,
+    ) -> Result<Result<Granted, Error>, Fault> {
+        let (grant, scope) = match self {
+            Self::Code {
+                code,
+                redirect_uri,
+                verifier,
+            } => {
+                let Some(grant) = grants::redeem(conn, code, &client.id, now).await? else {
+                    return Ok(Err(Error::invalid_grant(
+                        "the code is unknown, expired, used before or of another client",
+                    )));
+                };
+                if let Err(error) =
+                    grant.check_binding(redirect_uri.as_deref(), verifier.as_deref())
+                {
+                    // A code that met the wrong verifier is burnt.
+                    grants::revoke(conn, &grant.id, "binding", now).await?;
+                    return Ok(Err(error));
+                }
+                let scope = grant.terms.scope.clone();
+                (grant, scope)
+            }
+            Self::Refresh { token, scope } => {
+                let Some(grant) = grants::refresh(conn, token, &client.id, now).await? else {
+                    return Ok(Err(Error::invalid_grant(
+                        "the refresh token is unknown, expired, revoked or used before",
+                    )));
+                };
+                // RFC 6749 §6: the same or narrower.
+                let scope = match scope {
+                    None => grant.terms.scope.clone(),
+                    Some(narrower) if narrower.is_subset_of(&grant.terms.scope) => narrower.clone(),
+                    Some(_) => {
+                        return Ok(Err(Error::new(
+                            ErrorCode::InvalidScope,
+                            "scope is wider than what was granted",
+                        )));
+                    }
+                };
+                (grant, scope)
+            }
+        };
+        let sub = person::sub(conn, rng, &grant.person, &grant.terms.sector, now).await?;
+        let refresh_token =
+            if grant.terms.scope.contains(Scope::OFFLINE_ACCESS) && client.refresh_tokens {
+                Some(
+                    grants::issue_refresh_token(conn, rng, &grant, provider.rules().lives(), now)
+                        .await?,
+                )
+            } else {
+                None
+            };
+        let claims = if grant
+            .terms
+            .claims
+            .id_token
+            .keys()
+            .any(|name| !matches!(name.as_str(), "acr" | "sub" | "auth_time"))
+        {
+            let person = person::find(conn, &*provider.house.sealer, &grant.person).await?;
+            person.map_or_else(serde_json::Map::new, |p| {
+                claims::for_id_token(&grant.terms.claims, &person::claims(&p))
+            })
+        } else {
+            serde_json::Map::new()
+        };
+        let mut grant = grant;
+        if matches!(self, Self::Refresh { .. }) {
+            // OIDC Core 12.2: no new nonce.
+            grant.terms.nonce = None;
+        }
+        Ok(Ok(Granted {
+            grant,
+            sub,
+            scope,
+            refresh_token,
+            claims,
+        }))
+    }
+}
+
+/// A client that has proven itself; an assertion is still to be marked in the transaction that acts on it.
+pub(super) struct Authenticated {
+    pub(super) client: Arc<Client>,
+    pub(super) assertion: Option<OneUse>,
+    pub(super) by_header: bool,
+}
+
+/// Finds the client and checks its proof, without a connection held: keys may have to be fetched. The inner error is
+/// the refusal.
+pub(super) async fn authenticate(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    sent: &Parameters,
+    par_endpoint: Option<&str>,
+) -> Result<Result<Authenticated, Response>, Fault> {
+    let house = &provider.house;
+    let now = house.now();
+    let credentials = match read::basic(headers)
+        .and_then(|basic| Credentials::read(basic, |name| sent.get(name).map(str::to_owned)))
+    {
+        Ok(credentials) => credentials,
+        Err(error) => {
+            return Ok(Err(read::refused(
+                &error,
+                headers.contains_key(header::AUTHORIZATION),
+            )));
+        }
+    };
+    let by_header = credentials.by_header();
+    let hinted = par_endpoint.and_then(|_| request::hinted_chain(sent));
+    let client = match provider
+        .clients
+        .find(&house.store, &credentials.client_id, hinted.as_deref(), now)
+        .await
+    {
+        Ok(client) => client,
+        Err(ClientError::Store(error)) => return Err(error.into()),
+        // Federation 1.0 §12.1.3: these codes are for PAR answers alone.
+        Err(ClientError::Registration(e)) if par_endpoint.is_some() => {
+            tracing::info!(client = %e.client_id, reason = %e.reason, "a client could not be registered");
+            return Ok(Err(read::refused(
+                &Error::new(e.code, "no trust could be established for this client"),
+                by_header,
+            )));
+        }
+        Err(error) => {
+            tracing::info!(%error, "a client was refused");
+            return Ok(Err(read::refused(
+                &Error::invalid_client("the client is not known here"),
+                by_header,
+            )));
+        }
+    };
+    let signed = credentials
+        .assertion()
+        .or_else(|| par_endpoint.and(sent.get("request")));
+    let client = match signed.and_then(request::named_key) {
+        Some(kid) if client.keys.find(&kid).is_none() => {
+            provider.clients.with_fresh_keys(&client, now).await
+        }
+        _ => client,
+    };
+    // Federation 1.0 §12.1.1.2: at PAR a signed request object proves the client by itself.
+    let by_object = par_endpoint.is_some()
+        && credentials.assertion().is_none()
+        && sent.get("request").is_some()
+        && client.profile == crate::client::Profile::Federation
+        && matches!(client.authentication, Authentication::PrivateKeyJwt(_));
+    if by_object {
+        return Ok(Ok(Authenticated {
+            client,
+            assertion: None,
+            by_header,
+        }));
+    }
+    let token_endpoint = house.url("/token");
+    let at = At {
+        issuer: &house.id,
+        token_endpoint: &token_endpoint,
+        par_endpoint,
+        now,
+    };
+    Ok(match credentials.verify(&client, &at) {
+        Ok(assertion) => Ok(Authenticated {
+            client,
+            assertion,
+            by_header,
+        }),
+        Err(error) => Err(read::refused(&error, by_header)),
+    })
+}
+
+/// Public clients live in browsers: any origin may ask, with what it holds; no cookie counts here.
+fn with_cors(mut answer: Response) -> Response {
+    let headers = answer.headers_mut();
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_ORIGIN,
+        HeaderValue::from_static("*"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+        HeaderValue::from_static("authorization, content-type"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static("POST"),
+    );
+    answer
+}
