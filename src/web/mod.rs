@@ -3,8 +3,8 @@
 pub mod assets;
 pub mod cookies;
 pub mod csrf;
-pub mod federation;
 pub mod error;
+pub mod federation;
 pub mod house;
 pub mod oidc;
 pub mod page;
