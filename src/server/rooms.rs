@@ -1,6 +1,7 @@
 //! Which doors and tasks an entity has, by its role.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use serde_json::{Map, Value};
@@ -117,7 +118,21 @@ fn portal(
         router: doors
             .merge(pages())
             .merge(federation(opened, publisher, None)),
-        tasks: Vec::new(),
+        tasks: vec![forgetting(opened)],
+    })
+}
+
+/// Logins that nobody finished, sessions that are over, logout tokens that can no longer come again.
+fn forgetting(opened: &Opened) -> Task {
+    let house = opened.house.clone();
+    let name = format!("{}: expired logins and sessions", opened.entity.name);
+    Task::new(name, Duration::from_secs(600), move || {
+        let house = house.clone();
+        async move {
+            let mut conn = house.store.read().await.map_err(|e| e.to_string())?;
+            let gone = relying::purge(&mut conn, house.now()).await;
+            gone.map(|_| ()).map_err(|e| e.to_string())
+        }
     })
 }
 

@@ -3,40 +3,32 @@
 
 use http::{HeaderMap, HeaderValue};
 
-use crate::web::cookies;
 use crate::web::portal::PortalHouse;
+use crate::web::{cookies, csrf};
 
-const BROWSER: &str = "portal_browser";
 const SESSION: &str = "portal_session";
-
-const FORM: &str = "portal.form";
-/// Seconds that a form may stay open.
-const FORM_LIFETIME: i64 = 12 * 3600;
 
 /// The cookies of one request.
 #[derive(Debug)]
-pub struct Browser {
-    secret: Option<String>,
+pub struct Browser<'h> {
+    headers: &'h HeaderMap,
+    secret: Option<&'h str>,
     session: Option<String>,
 }
 
-impl Browser {
-    pub fn of(portal: &PortalHouse, headers: &HeaderMap) -> Self {
-        // Both are 43 characters of our own making; anything else is no cookie of ours.
-        let ours = |name: &str| {
-            cookies::read(headers, &portal.house, &name_of(portal, name))
-                .filter(|value| value.len() == 43)
-                .map(str::to_owned)
-        };
+impl<'h> Browser<'h> {
+    pub fn of(portal: &PortalHouse, headers: &'h HeaderMap) -> Self {
+        let house = &portal.house;
         Self {
-            secret: ours(BROWSER),
-            session: ours(SESSION),
+            headers,
+            secret: cookies::read(headers, house, cookies::BROWSER),
+            session: cookies::read(headers, house, &name_of(portal, SESSION)).map(str::to_owned),
         }
     }
 
     /// The secret that logins under way are bound to.
-    pub fn secret(&self) -> Option<&str> {
-        self.secret.as_deref()
+    pub fn secret(&self) -> Option<&'h str> {
+        self.secret
     }
 
     /// The handle of the session, if the browser has one.
@@ -47,25 +39,16 @@ impl Browser {
     /// A token for the forms of a page, and the cookie it is bound to where the browser has none yet.
     pub fn form(&self, portal: &PortalHouse) -> (String, Option<HeaderValue>) {
         let house = &portal.house;
-        let (secret, cookie) = match &self.secret {
-            Some(secret) => (secret.clone(), None),
-            None => {
-                let secret = house.rng().token();
-                let cookie = cookies::set(house, &name_of(portal, BROWSER), &secret, None);
-                (secret, Some(cookie))
-            }
-        };
-        let expires_at = house.now().plus(FORM_LIFETIME);
-        (house.sealer.seal(FORM, &secret, expires_at, b""), cookie)
+        let (secret, cookie) = csrf::browser(house, self.headers);
+        (csrf::token(house, &secret, house.now()), cookie)
     }
 
     /// Whether a form was ours and shown in this browser; then the browser's secret.
-    pub fn posted(&self, portal: &PortalHouse, form: &[u8]) -> Option<&str> {
-        let secret = self.secret()?;
-        let token = once(form, "csrf_token")?;
-        let house = &portal.house;
-        house.sealer.open(FORM, secret, house.now(), &token)?;
-        Some(secret)
+    pub fn posted(&self, portal: &PortalHouse, form: &[u8]) -> Option<&'h str> {
+        let (house, token) = (&portal.house, once(form, csrf::FIELD)?);
+        csrf::fits(house, self.headers, &token, house.now())
+            .then_some(self.secret)
+            .flatten()
     }
 }
 

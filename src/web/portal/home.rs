@@ -51,7 +51,7 @@ pub async fn show(State(portal): State<PortalHouse>, headers: HeaderMap) -> Resp
 /// The browser's session, if it has one.
 pub async fn find(
     portal: &PortalHouse,
-    browser: &Browser,
+    browser: &Browser<'_>,
 ) -> Result<Option<Session>, crate::store::Error> {
     let Some(handle) = browser.session() else {
         return Ok(None);

@@ -2,6 +2,8 @@
 
 mod backchannel_logout;
 mod callback;
+mod federation;
+mod keys;
 mod login;
 mod logout;
 mod provider;

@@ -39,6 +39,8 @@ pub struct Manners {
     pub userinfo_status: u16,
     pub userinfo_type: &'static str,
     pub jwks_status: u16,
+    /// Changes the key set.
+    pub jwks: Change,
 }
 
 impl Default for Manners {
@@ -54,6 +56,7 @@ impl Default for Manners {
             userinfo_status: 200,
             userinfo_type: "application/json",
             jwks_status: 200,
+            jwks: Box::new(|_| ()),
         }
     }
 }
@@ -234,9 +237,10 @@ impl Provider {
 
 async fn jwks(State(provider): State<Arc<Provider>>) -> Response {
     provider.note("/jwks");
-    let status = provider.manners.lock().unwrap().jwks_status;
-    let jwks = (*provider.ring.published(Purpose::IdToken)).clone();
-    (code(status), axum::Json(jwks)).into_response()
+    let manners = provider.manners.lock().unwrap();
+    let mut jwks = object((*provider.ring.published(Purpose::IdToken)).clone());
+    (manners.jwks)(&mut jwks);
+    (code(manners.jwks_status), axum::Json(jwks)).into_response()
 }
 
 async fn par(State(provider): State<Arc<Provider>>, RawForm(form): RawForm) -> Response {
