@@ -109,8 +109,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
         json: wish.json,
     };
     let node = Node::assemble(config, shared, entities);
-    node.serve_on(listeners, |entities| report.print(entities))
-        .await?;
+    node.serve_on(listeners, |_| report.print()).await?;
     Ok(())
 }
 

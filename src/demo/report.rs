@@ -9,7 +9,7 @@ use serde_json::json;
 use super::folder::Mark;
 use super::plan::{PLAN, Planned};
 use crate::config::Role;
-use crate::server::entity::Opened;
+use crate::identity::synthetic::{CITIZENS, PASSWORD, State};
 
 pub(super) struct Report {
     pub folder: PathBuf,
@@ -19,12 +19,8 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub fn print(&self, entities: &[Opened]) -> io::Result<()> {
-        if self.json {
-            self.line(entities)
-        } else {
-            self.text()
-        }
+    pub fn print(&self) -> io::Result<()> {
+        if self.json { self.line() } else { self.text() }
     }
 
     fn id(&self, name: &str) -> String {
@@ -33,13 +29,20 @@ impl Report {
             .unwrap_or_default()
     }
 
-    fn line(&self, _entities: &[Opened]) -> io::Result<()> {
+    fn line(&self) -> io::Result<()> {
         let rows: Vec<_> = PLAN
             .iter()
             .map(|p| {
                 let id = self.id(p.name);
                 json!({"name": p.name, "role": p.role.as_str(), "id": id, "url": format!("{id}/"),
                     "superiors": p.superior.map(|s| self.id(s)).into_iter().collect::<Vec<_>>()})
+            })
+            .collect();
+        let citizens: Vec<_> = CITIZENS
+            .iter()
+            .map(|c| {
+                json!({"username": c.phone, "phone": c.phone, "password": PASSWORD, "name": c.name,
+                    "id_number": c.number, "state": c.state.as_str()})
             })
             .collect();
         let line = json!({
@@ -50,7 +53,7 @@ impl Report {
             "ca_file": self.ca,
             "outbox_url": format!("{}/outbox", self.id("register")),
             "entities": rows,
-            "citizens": [],
+            "citizens": citizens,
         });
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
@@ -77,6 +80,19 @@ impl Report {
             for planned in PLAN.iter().filter(|p| p.role == role) {
                 writeln!(out, "  {}/  {}", self.id(planned.name), planned.zh)?;
             }
+        }
+        writeln!(out, "\nPeople (synthetic; password of all: {PASSWORD})")?;
+        for citizen in &CITIZENS {
+            let known = if citizen.state == State::Account {
+                "has an account"
+            } else {
+                "known to the register only"
+            };
+            writeln!(
+                out,
+                "  {}  {}  {}  {known}",
+                citizen.phone, citizen.number, citizen.name
+            )?;
         }
         writeln!(out, "\nSMS codes arrive at {}/outbox", self.id("register"))?;
         writeln!(
