@@ -10,19 +10,26 @@ use super::entity::{OpenError, Opened, Shared};
 use crate::brand::Brand;
 use crate::config::Section;
 use crate::config::authority::Authority as AuthoritySection;
+use crate::config::people::People as PeopleSection;
 use crate::config::portal::Portal;
+use crate::config::provider::Provider as ProviderSection;
 use crate::federation::Authority;
 use crate::federation::authority::AuthoritySettings;
-use crate::federation::entity::{EntityId, FEDERATION_ENTITY, OPENID_RELYING_PARTY};
+use crate::federation::entity::{
+    EntityId, FEDERATION_ENTITY, OPENID_PROVIDER, OPENID_RELYING_PARTY,
+};
 use crate::federation::publish::{
     MetadataSource, Publisher, PublisherSettings, authority_metadata,
 };
+use crate::federation::registration::Registrar;
 use crate::federation::resolve::Resolver;
 use crate::jobs::Task;
 use crate::oauth::Algorithm;
+use crate::provider::clients::Clients;
 use crate::relying::{self, Federated, Party};
 use crate::web::federation::FederationState;
 use crate::web::portal::PortalHouse;
+use crate::web::provider_house::ProviderHouse;
 use crate::web::{self, assets, preferences};
 
 /// Entity configurations live this long unless the configuration says otherwise.
@@ -43,7 +50,11 @@ pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
         Section::Anchor(section) => authority(opened, shared, &id, resolver, section, true),
         Section::Intermediate(section) => authority(opened, shared, &id, resolver, section, false),
         Section::Portal(section) => portal(opened, shared, &id, resolver, section),
-        Section::Provider { .. } | Section::Register => Ok(Built {
+        Section::Provider {
+            provider: section,
+            people,
+        } => provider(opened, shared, &id, resolver, section, people),
+        Section::Register => Ok(Built {
             router: pages(),
             tasks: Vec::new(),
         }),
@@ -133,6 +144,65 @@ fn forgetting(opened: &Opened) -> Task {
             let gone = relying::purge(&mut conn, house.now()).await;
             gone.map(|_| ()).map_err(|e| e.to_string())
         }
+    })
+}
+
+fn provider(
+    opened: &Opened,
+    shared: &Shared,
+    id: &EntityId,
+    resolver: Arc<Resolver>,
+    section: &ProviderSection,
+    _people: &PeopleSection,
+) -> Result<Built, OpenError> {
+    let registrar = Arc::new(Registrar::new(resolver));
+    let clients = Clients::new(section, Some(registrar), shared.plain_http)
+        .map_err(|e| settings(opened, format!("provider.clients: {e}")))?;
+    let house = Arc::new(ProviderHouse {
+        house: opened.house.clone(),
+        settings: section.clone(),
+        clients,
+    });
+    let (source, names) = (Arc::clone(&house), informational(opened));
+    let publisher = publisher(
+        opened,
+        shared,
+        id,
+        Arc::new(move || {
+            let mut metadata = Map::new();
+            metadata.insert(
+                OPENID_PROVIDER.to_owned(),
+                Value::Object(web::oidc::metadata(&source)),
+            );
+            metadata.insert(FEDERATION_ENTITY.to_owned(), Value::Object(names.clone()));
+            metadata
+        }),
+    )?;
+    let tell = Task::new(
+        format!("{}: logout deliveries", opened.entity.name),
+        Duration::from_secs(2),
+        {
+            let house = Arc::clone(&house);
+            move || {
+                let house = Arc::clone(&house);
+                async move {
+                    let (mut rng, now) = (house.house.rng(), house.house.now());
+                    house
+                        .deliverer()
+                        .deliver(&mut rng, now)
+                        .await
+                        .map(|_| ())
+                        .map_err(|e| e.to_string())
+                }
+            }
+        },
+    );
+    let router = web::oidc::routes(house)
+        .merge(pages())
+        .merge(federation(opened, publisher, None));
+    Ok(Built {
+        router,
+        tasks: vec![tell],
     })
 }
 
