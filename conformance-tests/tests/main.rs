@@ -1,3 +1,5 @@
 //! One binary for everything the stranger tries.
+#![expect(clippy::expect_used, reason = "a test that cannot go on says so")]
 
 mod browser;
+mod protocol;

@@ -90,25 +90,25 @@ fn one_change_breaks_one_check() {
             d.payload = Some(text.replacen('{', r#"{"iat":1,"#, 1));
         }),
         ("not an object", S::Payload, |d| {
-            d.payload = Some("[]".into())
+            d.payload = Some("[]".into());
         }),
         ("sub is no URL", S::Subject, |d| {
-            set(d, "sub", json!("leaf"))
+            set(d, "sub", json!("leaf"));
         }),
         ("sub is missing", S::Subject, |d| {
             d.claims.remove("sub");
         }),
         ("sub with a query", S::Subject, |d| {
-            set(d, "sub", json!("https://leaf.example?x"))
+            set(d, "sub", json!("https://leaf.example?x"));
         }),
         ("iss is no string", S::Issuer, |d| {
-            set(d, "iss", json!([LEAF]))
+            set(d, "iss", json!([LEAF]));
         }),
         ("iss over http", S::Issuer, |d| {
-            set(d, "iss", json!("http://leaf.example"))
+            set(d, "iss", json!("http://leaf.example"));
         }),
         ("issued in the future", S::IssuedAt, |d| {
-            set(d, "iat", json!(START.0 + 61))
+            set(d, "iat", json!(START.0 + 61));
         }),
         ("iat is missing", S::IssuedAt, |d| {
             d.claims.remove("iat");
@@ -119,13 +119,13 @@ fn one_change_breaks_one_check() {
             d.claims.remove("exp");
         }),
         ("exp is text", S::Expiry, |d| {
-            set(d, "exp", json!("9999999999"))
+            set(d, "exp", json!("9999999999"));
         }),
         ("jwks is missing", S::Keys, |d| {
             d.claims.remove("jwks");
         }),
         ("jwks is empty", S::Keys, |d| {
-            set(d, "jwks", json!({"keys": []}))
+            set(d, "jwks", json!({"keys": []}));
         }),
         ("a key without kid", S::Keys, |d| {
             let mut jwk = TestKey::of("x").jwk();
@@ -144,29 +144,29 @@ fn one_change_breaks_one_check() {
         ("crit is empty", S::Crit, |d| set(d, "crit", json!([]))),
         ("crit is no array", S::Crit, |d| set(d, "crit", json!("x"))),
         ("crit names a standard claim", S::Crit, |d| {
-            set(d, "crit", json!(["iss"]))
+            set(d, "crit", json!(["iss"]));
         }),
         ("crit names an absent claim", S::Crit, |d| {
-            set(d, "crit", json!(["other"]))
+            set(d, "crit", json!(["other"]));
         }),
         ("crit names a claim we do not know", S::Crit, |d| {
             set(d, "other", json!(1));
             set(d, "crit", json!(["other"]));
         }),
         ("metadata is no object", S::Claims, |d| {
-            set(d, "metadata", json!([]))
+            set(d, "metadata", json!([]));
         }),
         ("a metadata type is no object", S::Claims, |d| {
-            set(d, "metadata", json!({"openid_relying_party": 1}))
+            set(d, "metadata", json!({"openid_relying_party": 1}));
         }),
         ("a null parameter", S::Claims, |d| {
-            set(d, "metadata", json!({"openid_relying_party": {"x": null}}))
+            set(d, "metadata", json!({"openid_relying_party": {"x": null}}));
         }),
         ("an audience", S::Claims, |d| {
-            set(d, "aud", json!("https://op.example"))
+            set(d, "aud", json!("https://op.example"));
         }),
         ("a trust anchor", S::Claims, |d| {
-            set(d, "trust_anchor", json!(TOP))
+            set(d, "trust_anchor", json!(TOP));
         }),
         ("an unknown key", S::Key, |d| {
             d.header.insert("kid".into(), "other".into());
@@ -175,69 +175,69 @@ fn one_change_breaks_one_check() {
             d.header.insert("alg".into(), "ES256".into());
         }),
         ("somebody else's signature", S::Signature, |d| {
-            d.key = TestKey::of("somebody else")
+            d.key = TestKey::of("somebody else");
         }),
     ];
     let in_configurations: Vec<(&str, Step, Change)> = vec![
         ("a policy", S::Claims, |d| {
-            set(d, "metadata_policy", json!({}))
+            set(d, "metadata_policy", json!({}));
         }),
         ("constraints", S::Claims, |d| {
-            set(d, "constraints", json!({}))
+            set(d, "constraints", json!({}));
         }),
         ("critical operators", S::Claims, |d| {
-            set(d, "metadata_policy_crit", json!(["x"]))
+            set(d, "metadata_policy_crit", json!(["x"]));
         }),
         ("a source", S::Claims, |d| {
-            set(d, "source_endpoint", json!("https://x.example"))
+            set(d, "source_endpoint", json!("https://x.example"));
         }),
         ("empty hints", S::Claims, |d| {
-            set(d, "authority_hints", json!([]))
+            set(d, "authority_hints", json!([]));
         }),
         ("hints are text", S::Claims, |d| {
-            set(d, "authority_hints", json!(MIDDLE))
+            set(d, "authority_hints", json!(MIDDLE));
         }),
         ("a hint is no identifier", S::Claims, |d| {
-            set(d, "authority_hints", json!([MIDDLE, "x"]))
+            set(d, "authority_hints", json!([MIDDLE, "x"]));
         }),
         ("empty anchor hints", S::Claims, |d| {
-            set(d, "trust_anchor_hints", json!([]))
+            set(d, "trust_anchor_hints", json!([]));
         }),
         ("marks are malformed", S::Claims, |d| {
-            set(d, "trust_marks", json!([{"trust_mark": "x"}]))
+            set(d, "trust_marks", json!([{"trust_mark": "x"}]));
         }),
         ("mark issuers are malformed", S::Claims, |d| {
-            set(d, "trust_mark_issuers", json!({"t": TOP}))
+            set(d, "trust_mark_issuers", json!({"t": TOP}));
         }),
         ("mark owners are malformed", S::Claims, |d| {
-            set(d, "trust_mark_owners", json!({"t": {"sub": TOP}}))
+            set(d, "trust_mark_owners", json!({"t": {"sub": TOP}}));
         }),
     ];
     let in_subordinate_statements: Vec<(&str, Step, Change)> = vec![
         ("hints", S::Claims, |d| {
-            set(d, "authority_hints", json!([TOP]))
+            set(d, "authority_hints", json!([TOP]));
         }),
         ("anchor hints", S::Claims, |d| {
-            set(d, "trust_anchor_hints", json!([TOP]))
+            set(d, "trust_anchor_hints", json!([TOP]));
         }),
         ("marks", S::Claims, |d| set(d, "trust_marks", json!([]))),
         ("mark issuers", S::Claims, |d| {
-            set(d, "trust_mark_issuers", json!({}))
+            set(d, "trust_mark_issuers", json!({}));
         }),
         ("mark owners", S::Claims, |d| {
-            set(d, "trust_mark_owners", json!({}))
+            set(d, "trust_mark_owners", json!({}));
         }),
         ("malformed constraints", S::Claims, |d| {
-            set(d, "constraints", json!({"max_path_length": -1}))
+            set(d, "constraints", json!({"max_path_length": -1}));
         }),
         ("a standard operator as critical", S::Claims, |d| {
-            set(d, "metadata_policy_crit", json!(["value"]))
+            set(d, "metadata_policy_crit", json!(["value"]));
         }),
         ("critical operators are no array", S::Claims, |d| {
-            set(d, "metadata_policy_crit", json!({}))
+            set(d, "metadata_policy_crit", json!({}));
         }),
         ("a source that is no text", S::Claims, |d| {
-            set(d, "source_endpoint", json!(1))
+            set(d, "source_endpoint", json!(1));
         }),
         ("a malformed policy", S::Policy, |d| {
             set(
@@ -254,7 +254,7 @@ fn one_change_breaks_one_check() {
             );
         }),
         ("a critical operator we do not know", S::Policy, |d| {
-            set(d, "metadata_policy_crit", json!(["except"]))
+            set(d, "metadata_policy_crit", json!(["except"]));
         }),
         ("an excluded name", S::Naming, |d| {
             set(
@@ -274,13 +274,13 @@ fn one_change_breaks_one_check() {
     let at_one_place: Vec<(&str, usize, usize, Step, Change)> = vec![
         // (what, which statement, where it is noticed, as what)
         ("about somebody else", 1, 0, S::Link, |d| {
-            set(d, "sub", json!("https://other.example"))
+            set(d, "sub", json!("https://other.example"));
         }),
         ("by somebody else", 1, 1, S::Link, |d| {
-            set(d, "iss", json!("https://other.example"))
+            set(d, "iss", json!("https://other.example"));
         }),
         ("about another intermediate", 2, 1, S::Link, |d| {
-            set(d, "sub", json!("https://other.example"))
+            set(d, "sub", json!("https://other.example"));
         }),
         (
             "the subject names another superior",
@@ -295,7 +295,7 @@ fn one_change_breaks_one_check() {
             d.claims.remove("authority_hints");
         }),
         ("the superior pins another key", 1, 0, S::Pinned, |d| {
-            set(d, "jwks", TestKey::of("x").jwks())
+            set(d, "jwks", TestKey::of("x").jwks());
         }),
         (
             "the superior pins another key of the same name",
@@ -348,7 +348,7 @@ fn one_change_breaks_one_check() {
             },
         ),
         ("no intermediate is allowed", 2, 2, S::PathLength, |d| {
-            set(d, "constraints", json!({"max_path_length": 0}))
+            set(d, "constraints", json!({"max_path_length": 0}));
         }),
         ("the subject breaks a policy", 2, 0, S::Metadata, |d| {
             set(
@@ -425,7 +425,7 @@ fn changes_that_break_nothing() {
     let harmless: Vec<(&str, usize, Change)> = vec![
         ("unknown claims", 0, |d| set(d, "other", json!({"a": 1}))),
         ("unknown claims from a superior", 1, |d| {
-            set(d, "other", json!(1))
+            set(d, "other", json!(1));
         }),
         ("unknown header members", 1, |d| {
             d.header.insert("other".into(), json!(1));
@@ -449,13 +449,13 @@ fn changes_that_break_nothing() {
             );
         }),
         ("unknown constraints", 1, |d| {
-            set(d, "constraints", json!({"other": 1}))
+            set(d, "constraints", json!({"other": 1}));
         }),
         ("clocks that differ a little", 2, |d| {
-            set(d, "iat", json!(START.0 + 60))
+            set(d, "iat", json!(START.0 + 60));
         }),
         ("room for one intermediate", 2, |d| {
-            set(d, "constraints", json!({"max_path_length": 1}))
+            set(d, "constraints", json!({"max_path_length": 1}));
         }),
         ("a second key that the superior does not know", 0, |d| {
             set(
@@ -577,7 +577,7 @@ fn metadata_is_resolved_in_the_order_of_the_specification() {
         }),
     );
     world.spoil(LEAF, LEAF, |d| {
-        d.claims["metadata"]["oauth_client"] = json!({})
+        d.claims["metadata"]["oauth_client"] = json!({});
     });
     let chain = validate(&world).expect("a valid chain");
     let mut metadata = chain.metadata().clone();
@@ -624,11 +624,11 @@ fn policies_of_two_superiors_must_agree() {
 fn hundreds_of_kilobytes_are_read_and_more_are_not() {
     let world = World::small();
     world.spoil(LEAF, LEAF, |d| {
-        set(d, "other", json!("x".repeat(300 * 1024)))
+        set(d, "other", json!("x".repeat(300 * 1024)));
     });
     assert!(validate(&world).is_ok());
     world.spoil(LEAF, LEAF, |d| {
-        set(d, "other", json!("x".repeat(400 * 1024)))
+        set(d, "other", json!("x".repeat(400 * 1024)));
     });
     assert_eq!(
         validate(&world).expect_err("too long").failure.step,

@@ -124,7 +124,7 @@ async fn owned_types_need_the_owners_delegation() {
         ("for another issuer", |c| c["sub"] = json!(TOP)),
         ("by somebody else", |c| c["iss"] = json!(TOP)),
         ("for another type", |c| {
-            c["trust_mark_type"] = json!(FULL_ID)
+            c["trust_mark_type"] = json!(FULL_ID);
         }),
         ("expired", |c| c["exp"] = json!(START.0 - 60)),
     ];

@@ -1,8 +1,4 @@
 //! What programs read and send, over HTTP.
 
-mod crash;
 mod discovery;
 mod federation;
-mod refusals;
-mod relying_party;
-mod walk;

@@ -162,14 +162,11 @@ pub async fn shown(response: Response<Body>) -> String {
         let _ = writeln!(out, "{name}: {}", value.to_str().expect("text"));
     }
     let body = body(response).await;
-    match serde_json::from_str::<Value>(&body) {
-        Ok(value) => {
-            let _ = write!(out, "\n{value:#}");
-        }
-        Err(_) => {
-            let (header, claims) = decoded(&body);
-            let _ = write!(out, "\n{header:#}\n{claims:#}");
-        }
+    if let Ok(value) = serde_json::from_str::<Value>(&body) {
+        let _ = write!(out, "\n{value:#}");
+    } else {
+        let (header, claims) = decoded(&body);
+        let _ = write!(out, "\n{header:#}\n{claims:#}");
     }
     out
 }
