@@ -65,6 +65,8 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
                 people: Box::new(people::People {
                     register_url: format!("{register}/api"),
                     sms_gateway_url: format!("{register}/sms"),
+                    register_name: "人口信息库（演示替身）".to_owned(),
+                    outbox_url: Some(format!("{register}/outbox")),
                     ..people::People::default()
                 }),
             }

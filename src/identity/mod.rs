@@ -3,7 +3,6 @@
 //! Not here: how somebody proves to be the same as before (`authn`), what they are logged in to (`session`), what they agreed to (`consent`).
 
 pub mod binding;
-pub mod claims;
 pub mod evidence;
 pub mod level;
 pub mod name;

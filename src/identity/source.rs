@@ -1,6 +1,6 @@
 //! Sources that know who holds a document: the population register. One interface, and its adapter over HTTP.
 //!
-//! The adapter posts `{"name","number","phone"?}` to `<base>/api/match`, phone in the form `+86…`, and reads `{"result","check_id"}` with
+//! The adapter posts `{"name","number","phone"?}` to `<base>/match`, phone in the form `+86…`, and reads `{"result","check_id"}` with
 //! `result` one of `match`, `mismatch`, `no_such_number`. Nothing personal stands in an address or in an error.
 
 use std::fmt;
@@ -68,7 +68,7 @@ pub struct HttpSource {
 impl HttpSource {
     pub fn new(outbound: Arc<Outbound>, base: &Url, time: Duration) -> Self {
         let mut url = base.clone();
-        url.set_path(&format!("{}/api/match", base.path().trim_end_matches('/')));
+        url.set_path(&format!("{}/match", base.path().trim_end_matches('/')));
         Self {
             outbound,
             name: base.host_str().unwrap_or_default().to_owned(),

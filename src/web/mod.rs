@@ -1,5 +1,6 @@
 //! HTTP: reads a request, calls one function of a floor below, renders the answer.
 
+pub mod account;
 pub mod assets;
 pub mod cookies;
 pub mod csrf;
@@ -11,5 +12,6 @@ pub mod page;
 pub mod portal;
 pub mod preferences;
 pub mod provider_house;
+pub mod register;
 pub mod source;
 pub mod view;

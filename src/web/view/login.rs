@@ -155,6 +155,8 @@ pub enum StepUpReason {
     Fresh,
     /// Something that changes the account.
     SensitiveAct,
+    /// A code was right, and the account has a real name: a phone alone does not open it.
+    RealName,
 }
 
 impl StepUp {
@@ -173,6 +175,7 @@ impl StepUp {
                 .with("level", acr.rsplit('/').next().unwrap_or_default()),
             StepUpReason::Fresh => Message::new("step-up-fresh").with("platform", platform),
             StepUpReason::SensitiveAct => Message::new("step-up-act"),
+            StepUpReason::RealName => Message::new("step-up-real-name"),
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod frame;
 pub mod language;
 pub mod leave;
 pub mod login;
+pub mod message;
 pub mod portal;
 pub mod problem;
 pub mod register;

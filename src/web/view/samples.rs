@@ -233,6 +233,7 @@ impl Set {
             ),
             ("Fresh", StepUpReason::Fresh),
             ("SensitiveAct", StepUpReason::SensitiveAct),
+            ("RealName", StepUpReason::RealName),
         ] {
             let page = StepUp {
                 frame: self.provider(),

@@ -66,6 +66,7 @@ step-up-heading = Please prove once more that it is you
 step-up-level = What { $platform } offers needs a login of level { $level }: besides the proof you just gave, one of another kind.
 step-up-fresh = { $platform } asks you to prove again that it is you, because the last time was a while ago.
 step-up-act = What you are about to do changes your account, so we need to be sure that it is you.
+step-up-real-name = Your account has a verified real name. Phone numbers change hands, so besides the code we need one more proof.
 step-up-sms = Send a code to { $phone }
 step-up-password = Confirm with password
 
@@ -387,3 +388,10 @@ role-intermediate = Intermediate
 role-provider = National account
 role-portal = Portal
 role-register = Register stand-in
+
+## Text messages
+sms-code = [National Account] Your code is { $code }. It works for { $minutes } minutes. Tell nobody, not even somebody who says they work for us.
+sms-identity-lost = [National Account] Somebody gave a stronger proof of the name and number on your account. They have moved to that person's account, and you were signed out. If this was not you, call 12345.
+sms-identity-moved = [National Account] Your verified name has moved from another account to this one; that account was signed out. If this was not you, call 12345.
+sms-phone-changed = [National Account] The phone number of your account was changed; this number no longer signs in. If this was not you, call 12345.
+sms-password-changed = [National Account] The password of your account was changed and other devices were signed out. If this was not you, call 12345.

@@ -66,6 +66,7 @@ step-up-heading = 请再证明一次是您本人
 step-up-level = { $platform } 办理的事项要求 { $level } 级登录：除了刚才的方式，还需要另一种证明。
 step-up-fresh = { $platform } 要求您重新证明是本人，因为距上次证明已经有一段时间。
 step-up-act = 您要做的事会改变账号，所以需要确认是您本人。
+step-up-real-name = 您的账号已实名。手机号码可能会换人使用，所以除短信外还需要再确认一次。
 step-up-sms = 向 { $phone } 发送验证码
 step-up-password = 用密码确认
 
@@ -387,3 +388,10 @@ role-intermediate = 中间机构
 role-provider = 国家账号
 role-portal = 门户
 role-register = 人口库替身
+
+## 发到手机上的短信
+sms-code = 【国家账号】验证码 { $code }，{ $minutes } 分钟内有效。请不要告诉任何人，包括自称工作人员的人。
+sms-identity-lost = 【国家账号】有人用姓名、证件号码和本人手机完成了更强的实名认证，您账号上的实名信息已移到对方账号，您已被退出登录。如非您本人所为，请拨打 12345。
+sms-identity-moved = 【国家账号】您的实名信息已从另一个账号移到本账号，那个账号已退出登录。如非您本人所为，请拨打 12345。
+sms-phone-changed = 【国家账号】您账号的手机号码已更换，本号码不再用于登录。如非您本人所为，请拨打 12345。
+sms-password-changed = 【国家账号】您账号的密码已更改，其他设备已退出登录。如非您本人所为，请拨打 12345。
