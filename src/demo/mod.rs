@@ -5,6 +5,7 @@ mod certificate;
 pub mod configuration;
 mod enrolment;
 pub mod folder;
+mod people;
 pub mod plan;
 mod report;
 
@@ -102,6 +103,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let shared = Shared::of(&config.node, Arc::new(SystemClock), rng)?;
     let entities = open(&mut config, &shared).await?;
     enrolment::enrol(&entities).await?;
+    people::seed(&entities, &shared).await?;
     let report = report::Report {
         folder: folder.path().to_owned(),
         mark,

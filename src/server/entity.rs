@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::authn::hashing::Places;
 use crate::clock::{Clock, UnixTime};
 use crate::config::node::{KekSource, Node};
 use crate::config::{self, Role, Section};
@@ -51,6 +52,11 @@ pub enum OpenError {
     Settings { entity: String, reason: String },
 }
 
+/// Password hashes at once in one process: each costs memory and a core for its time.
+const HASHES_AT_ONCE: usize = 2;
+/// Beyond so many waiting, citizens are asked to try again rather than kept.
+const HASHES_WAITING: usize = 64;
+
 /// What the entities of a node share.
 #[derive(Clone, Debug)]
 pub struct Shared {
@@ -61,6 +67,8 @@ pub struct Shared {
     pub rng: RngSource,
     pub schemes: Schemes,
     pub plain_http: bool,
+    /// Where this process hashes passwords: a bounded number at a time, whatever entity asks.
+    pub hashing: Places,
     /// Holder's name in leases.
     pub node: String,
 }
@@ -107,6 +115,7 @@ impl Shared {
                 Schemes::HttpsOnly
             },
             plain_http,
+            hashing: Places::new(HASHES_AT_ONCE, HASHES_WAITING),
             node: node.name.clone().unwrap_or_else(|| rng.rng().id("node_")),
             rng,
         })

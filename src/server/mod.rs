@@ -6,7 +6,7 @@ pub mod entity;
 pub mod listen;
 pub mod node;
 mod private;
-mod rooms;
+pub mod rooms;
 pub mod tls;
 
 pub use private::Readiness;

@@ -23,10 +23,12 @@ use crate::federation::publish::{
 };
 use crate::federation::registration::Registrar;
 use crate::federation::resolve::Resolver;
+use crate::identity::People;
 use crate::jobs::Task;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
 use crate::relying::{self, Federated, Party};
+use crate::web::account::AccountHouse;
 use crate::web::federation::FederationState;
 use crate::web::portal::PortalHouse;
 use crate::web::provider_house::ProviderHouse;
@@ -54,10 +56,13 @@ pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
             provider: section,
             people,
         } => provider(opened, shared, &id, resolver, section, people),
-        Section::Register => Ok(Built {
-            router: pages(),
-            tasks: Vec::new(),
-        }),
+        Section::Register => {
+            let router = web::register::routes(opened.house.clone()).merge(pages());
+            Ok(Built {
+                router,
+                tasks: Vec::new(),
+            })
+        }
     }
 }
 
@@ -153,7 +158,7 @@ fn provider(
     id: &EntityId,
     resolver: Arc<Resolver>,
     section: &ProviderSection,
-    _people: &PeopleSection,
+    people: &PeopleSection,
 ) -> Result<Built, OpenError> {
     let registrar = Arc::new(Registrar::new(resolver));
     let clients = Clients::new(section, Some(registrar), shared.plain_http)
@@ -178,6 +183,7 @@ fn provider(
             metadata
         }),
     )?;
+    let people = Arc::new(open_people(opened, shared, people)?);
     let tell = Task::new(
         format!("{}: logout deliveries", opened.entity.name),
         Duration::from_secs(2),
@@ -197,13 +203,40 @@ fn provider(
             }
         },
     );
+    let doors = web::account::routes(AccountHouse {
+        provider: Arc::clone(&house),
+        people,
+    });
     let router = web::oidc::routes(house)
+        .merge(doors)
         .merge(pages())
         .merge(federation(opened, publisher, None));
     Ok(Built {
         router,
         tasks: vec![tell],
     })
+}
+
+/// The register, the SMS gateway, passwords and passkeys of a provider.
+pub fn open_people(
+    opened: &Opened,
+    shared: &Shared,
+    section: &PeopleSection,
+) -> Result<People, OpenError> {
+    let name = opened
+        .entity
+        .federation
+        .organization_name
+        .as_deref()
+        .unwrap_or("hefu");
+    People::new(
+        section.clone(),
+        &opened.entity.address.id,
+        name,
+        &shared.outbound,
+        shared.hashing.clone(),
+    )
+    .map_err(|e| settings(opened, format!("people: {e}")))
 }
 
 /// Stylesheets, scripts and the language switch: what every entity with pages has.
