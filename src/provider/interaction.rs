@@ -362,6 +362,14 @@ fn next_with_pages(request: &AuthorizationRequest, now: &Now<'_>) -> Step {
     if let Some(step) = level(request, session, known, now) {
         return step;
     }
+    // A phone is a factor, not a person: with another factor at hand, SMS alone opens no document.
+    if session.factors() == [Factor::Sms]
+        && known.real_name >= 2
+        && known.reach.authenticator >= 2
+        && claims::wants_verified(&request.scope, &claims)
+    {
+        return Step::StepUp { target: Level::L2 };
+    }
     let agreed = now
         .consent
         .is_some_and(|c| c.covers(&request.scope, &claims));

@@ -13,5 +13,6 @@ pub mod logout;
 pub mod one_use;
 pub mod person;
 pub mod request;
+pub mod sweep;
 pub mod tokens;
 pub mod waiting;

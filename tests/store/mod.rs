@@ -6,4 +6,5 @@ mod federation;
 mod ground;
 mod identity;
 mod keys;
+mod provider;
 mod relying;

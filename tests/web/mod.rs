@@ -1,4 +1,5 @@
 //! Endpoints, each over a real router: the path of a file mirrors the URL.
 
 mod federation;
+mod oidc;
 mod portal;

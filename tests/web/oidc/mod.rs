@@ -1,0 +1,461 @@
+//! The doors of a provider, over the real router, real keys and a real store, with a federation in memory.
+
+mod authorize;
+mod budget;
+mod interaction;
+mod logout;
+mod metadata;
+mod par;
+mod token;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hefu::authn::{Factor, password};
+use hefu::clock::{Clock, MockClock, UnixTime};
+use hefu::config;
+use hefu::consent;
+use hefu::crypto::{Purpose, thumb};
+use hefu::federation::registration::Registrar;
+use hefu::id::{ClientId, PersonId};
+use hefu::identity::binding::{self, Proof, Takeover};
+use hefu::identity::{Evidence, IdNumber, Keys, Method, Name, Phone, person};
+use hefu::keys::{Kek, KeyRing, Policy, Setup};
+use hefu::oauth::Scope;
+use hefu::outbound::Outbound;
+use hefu::provider::clients::Clients;
+use hefu::random::RngSource;
+use hefu::session::{self, Login, Session};
+use hefu::store::{Options, Store};
+use hefu::web::house::House;
+use hefu::web::oidc::routes;
+use hefu::web::provider_house::ProviderHouse;
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+use url::Url;
+
+use crate::support::federation::{LEAF, START, TestKey, World};
+
+const ISSUER: &str = "https://id.example";
+const LEAF_CB: &str = "https://leaf.example/cb";
+const SHOP_CB: &str = "https://shop.example/cb?keep=1";
+/// RFC 7636 appendix B.
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+
+pub struct TestHouse {
+    pub world: Arc<World>,
+    pub clock: MockClock,
+    pub store: Store,
+    pub ring: Arc<KeyRing>,
+    router: Router,
+    _folder: tempfile::TempDir,
+}
+
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: String,
+}
+
+impl TestHouse {
+    pub async fn new() -> Self {
+        Self::with_connections(4).await
+    }
+
+    pub async fn with_connections(connections: u32) -> Self {
+        // The first test to come installs it; the others find it there.
+        let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            connections,
+            durable: false,
+        };
+        let store = Store::open_file(&folder.path().join("id.db"), &options)
+            .await
+            .unwrap();
+        store.migrate().await.unwrap();
+        let rng = RngSource::System;
+        let clock = MockClock::at(START);
+        let setup = Setup {
+            entity: ISSUER,
+            vault: folder.path(),
+            kek: Arc::new(Kek::create_file(&folder.path().join("kek"), &mut rng.rng()).unwrap()),
+            policy: Policy::shipped().unwrap(),
+            purposes: &[Purpose::IdToken],
+        };
+        let ring = Arc::new(
+            KeyRing::open(&store, setup, START, &mut rng.rng())
+                .await
+                .unwrap(),
+        );
+        let world = World::small();
+        let registrar = Arc::new(Registrar::new(world.resolver()));
+        let client = |table: Value| table.as_object().unwrap().clone();
+        let settings = config::provider::Provider {
+            clients: vec![
+                client(
+                    json!({"client_id": "shop", "client_secret": "shop secret", "client_name": "商店",
+                    "redirect_uris": [SHOP_CB], "id_token_signed_response_alg": "ES256",
+                    "grant_types": ["authorization_code", "refresh_token"],
+                    "post_logout_redirect_uris": ["https://shop.example/bye"],
+                    "backchannel_logout_uri": "https://shop.example/backchannel"}),
+                ),
+                client(
+                    json!({"client_id": "spa", "redirect_uris": ["https://spa.example/cb"],
+                    "token_endpoint_auth_method": "none", "id_token_signed_response_alg": "EdDSA"}),
+                ),
+                client(
+                    json!({"client_id": "post", "client_secret": "s", "redirect_uris": ["https://post.example/cb"],
+                    "token_endpoint_auth_method": "client_secret_post"}),
+                ),
+            ],
+            ..config::provider::Provider::default()
+        };
+        let provider = Arc::new(ProviderHouse {
+            clients: Clients::new(&settings, Some(registrar), false).unwrap(),
+            house: House {
+                id: ISSUER.into(),
+                store: store.clone(),
+                signer: Arc::<KeyRing>::clone(&ring),
+                sealer: Arc::<KeyRing>::clone(&ring),
+                indexer: Arc::<KeyRing>::clone(&ring),
+                outbound: Arc::new(Outbound::new(hefu::outbound::Options::default()).unwrap()),
+                clock: Arc::new(clock.clone()),
+                rng,
+                plain_http: false,
+            },
+            settings,
+        });
+        Self {
+            router: routes(provider),
+            world,
+            clock,
+            store,
+            ring,
+            _folder: folder,
+        }
+    }
+
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// A citizen with phone, password and, if `verified`, a real name.
+    pub async fn citizen(&self, verified: bool) -> PersonId {
+        let mut rng = RngSource::System.rng();
+        let keys = Keys {
+            sealer: &*self.ring,
+            indexer: &*self.ring,
+        };
+        let mut tx = self.store.write().await.unwrap();
+        let id = person::create(&mut tx, &mut rng, self.now()).await.unwrap();
+        let phone = Phone::parse("14000000001").unwrap();
+        person::attach_phone(&mut tx, keys, &id, &phone, self.now())
+            .await
+            .unwrap();
+        password::set(&mut tx, &id, "not a hash", self.now())
+            .await
+            .unwrap();
+        if verified {
+            let proof = Proof {
+                name: Name::parse("测试甲").unwrap(),
+                number: IdNumber::parse("449999195003010014", self.now()).unwrap(),
+                evidence: Evidence {
+                    source: "register".to_owned(),
+                    method: Method::Match3,
+                    check_id: "chk".to_owned(),
+                    at: self.now(),
+                },
+            };
+            binding::bind(
+                &mut tx,
+                keys,
+                &mut rng,
+                &id,
+                &proof,
+                Takeover::NotAsked,
+                self.now(),
+            )
+            .await
+            .unwrap();
+        }
+        tx.commit().await.unwrap();
+        id
+    }
+
+    pub async fn session(&self, person: &PersonId, factors: &[Factor]) -> (Session, Browser<'_>) {
+        let login = Login {
+            person,
+            factors,
+            device: "test",
+            lifetime: 43_200,
+            replacing: None,
+        };
+        let mut conn = self.store.read().await.unwrap();
+        let (session, handle) =
+            session::begin(&mut conn, &mut RngSource::System.rng(), login, self.now())
+                .await
+                .unwrap();
+        let mut browser = self.browser();
+        browser
+            .cookies
+            .insert("__Host-hefu_session".to_owned(), handle.reveal().clone());
+        (session, browser)
+    }
+
+    pub async fn consent(&self, person: &PersonId, client: &str, scope: &str) {
+        let yes = consent::Yes {
+            person,
+            client: &ClientId(client.to_owned()),
+            scope: &Scope::parse(scope).unwrap(),
+            claims: &std::collections::BTreeSet::new(),
+            platform: "x",
+            lifetime: 1000,
+        };
+        let mut conn = self.store.read().await.unwrap();
+        consent::give(&mut conn, &mut RngSource::System.rng(), &yes, self.now())
+            .await
+            .unwrap();
+    }
+
+    pub fn browser(&self) -> Browser<'_> {
+        Browser {
+            house: self,
+            cookies: BTreeMap::new(),
+        }
+    }
+
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = answer.into_parts();
+        let body = to_bytes(body, 1 << 20).await.unwrap();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.to_vec()).unwrap(),
+        }
+    }
+
+    pub async fn post(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        authorization: Option<&str>,
+    ) -> Answer {
+        let mut request =
+            Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(value) = authorization {
+            request = request.header(header::AUTHORIZATION, value);
+        }
+        self.send(request.body(Body::from(encode(form))).unwrap())
+            .await
+    }
+
+    /// A request object of the leaf with these changes; `null` removes a member.
+    pub fn request_object(&self, jti: &str, changes: Value) -> String {
+        let mut claims = json!({"iss": LEAF, "client_id": LEAF, "aud": ISSUER, "jti": jti, "exp": self.now().0 + 60,
+            "response_type": "code", "redirect_uri": LEAF_CB, "scope": "openid real_name", "state": "st", "nonce": "n",
+            "code_challenge": CHALLENGE, "code_challenge_method": "S256"});
+        let members = claims.as_object_mut().unwrap();
+        for (name, value) in changes.as_object().unwrap() {
+            if value.is_null() {
+                members.remove(name);
+            } else {
+                members.insert(name.clone(), value.clone());
+            }
+        }
+        TestKey::of("protocol key").jwt("oauth-authz-req+jwt", &claims)
+    }
+
+    pub fn assertion(&self, jti: &str, aud: &str) -> String {
+        let claims =
+            json!({"iss": LEAF, "sub": LEAF, "aud": aud, "jti": jti, "exp": self.now().0 + 60});
+        TestKey::of("protocol key").jwt("JWT", &claims)
+    }
+
+    /// Redeems a code of the leaf.
+    pub async fn redeem(&self, code: &str, jti: &str, changes: &[(&str, &str)]) -> Answer {
+        let assertion = self.assertion(jti, ISSUER);
+        let mut form: BTreeMap<&str, &str> = BTreeMap::from([
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("redirect_uri", LEAF_CB),
+            ("code_verifier", VERIFIER),
+            ("client_id", LEAF),
+            (
+                "client_assertion_type",
+                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+            ),
+            ("client_assertion", &assertion),
+        ]);
+        for (name, value) in changes {
+            if value.is_empty() {
+                form.remove(name);
+            } else {
+                form.insert(name, value);
+            }
+        }
+        let form: Vec<(&str, &str)> = form.into_iter().collect();
+        self.post("/token", &form, None).await
+    }
+
+    pub async fn userinfo(&self, token: &str) -> Answer {
+        let request =
+            Request::get("/userinfo").header(header::AUTHORIZATION, format!("bearer {token}"));
+        self.send(request.body(Body::empty()).unwrap()).await
+    }
+
+    pub async fn count(&self, table: &'static str) -> i64 {
+        sqlx::query_scalar(sqlx::AssertSqlSafe(format!("SELECT COUNT(*) FROM {table}")))
+            .fetch_one(&mut *self.store.read().await.unwrap())
+            .await
+            .unwrap()
+    }
+}
+
+/// A browser with its cookies.
+pub struct Browser<'h> {
+    pub house: &'h TestHouse,
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl Browser<'_> {
+    pub async fn get(&mut self, path: &str) -> Answer {
+        let request = Request::get(path)
+            .header(header::COOKIE, self.cookie())
+            .body(Body::empty());
+        self.keep(request.unwrap()).await
+    }
+
+    pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
+        let request = Request::post(path)
+            .header(header::COOKIE, self.cookie())
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(encode(form)));
+        self.keep(request.unwrap()).await
+    }
+
+    /// The leaf's request, signed.
+    pub async fn ask(&mut self, jti: &str, changes: Value) -> Answer {
+        let object = self.house.request_object(jti, changes);
+        self.get(&format!(
+            "/authorize?{}",
+            encode(&[("client_id", LEAF), ("request", &object)])
+        ))
+        .await
+    }
+
+    /// A plain request of a registered client.
+    pub async fn ask_plain(
+        &mut self,
+        client: &str,
+        redirect_uri: &str,
+        more: &[(&str, &str)],
+    ) -> Answer {
+        let mut form = vec![
+            ("client_id", client),
+            ("redirect_uri", redirect_uri),
+            ("response_type", "code"),
+            ("scope", "openid"),
+            ("state", "a b&c"),
+        ];
+        form.retain(|(name, _)| more.iter().all(|(n, _)| n != name));
+        form.extend(more.iter().filter(|(_, v)| !v.is_empty()));
+        self.get(&format!("/authorize?{}", encode(&form))).await
+    }
+
+    fn cookie(&self) -> String {
+        self.cookies
+            .iter()
+            .map(|(n, v)| format!("{n}={v}"))
+            .collect::<Vec<_>>()
+            .join("; ")
+    }
+
+    async fn keep(&mut self, request: Request<Body>) -> Answer {
+        let answer = self.house.send(request).await;
+        for line in answer.headers.get_all(header::SET_COOKIE) {
+            let (name, rest) = line.to_str().unwrap().split_once('=').unwrap();
+            let value = rest.split(';').next().unwrap();
+            if value.is_empty() {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+        answer
+    }
+}
+
+impl Answer {
+    pub fn location(&self) -> Url {
+        let location = self
+            .headers
+            .get(header::LOCATION)
+            .unwrap_or_else(|| panic!("no redirect: {} {}", self.status, self.body));
+        assert_eq!(self.status, StatusCode::SEE_OTHER);
+        Url::parse(location.to_str().unwrap()).unwrap()
+    }
+
+    /// What the relying party is told, in the query.
+    pub fn told(&self) -> BTreeMap<String, String> {
+        self.location().query_pairs().into_owned().collect()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|e| panic!("{e}: {} {}", self.status, self.body))
+    }
+
+    /// The text of the element with this id.
+    pub fn element(&self, id: &str) -> String {
+        let after = self
+            .body
+            .split(&format!("id=\"{id}\""))
+            .nth(1)
+            .unwrap_or_else(|| panic!("no #{id}: {} {}", self.status, self.body));
+        let inner = after.split_once('>').unwrap().1;
+        inner.split('<').next().unwrap().to_owned()
+    }
+
+    pub fn csrf(&self) -> String {
+        let after = self
+            .body
+            .split("name=\"csrf_token\" value=\"")
+            .nth(1)
+            .expect("a form");
+        after.split('"').next().unwrap().to_owned()
+    }
+}
+
+pub fn encode(form: &[(&str, &str)]) -> String {
+    url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish()
+}
+
+pub fn basic(id: &str, secret: &str) -> String {
+    let part =
+        |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!(
+        "Basic {}",
+        STANDARD.encode(format!("{}:{}", part(id), part(secret)))
+    )
+}
+
+/// The payload of a JWT of ours, signature not looked at.
+pub fn payload(token: &str) -> Value {
+    let (_, claims) = hefu::jose::jwt::peek(token, 100_000).unwrap();
+    Value::Object(claims)
+}
+
+#[test]
+fn the_challenge_is_that_of_the_verifier() {
+    assert_eq!(thumb(VERIFIER.as_bytes()), CHALLENGE);
+}
