@@ -7,6 +7,7 @@ use axum::Router;
 use serde_json::{Map, Value};
 
 use super::entity::{OpenError, Opened, Shared};
+use crate::authn::{code, passkey, throttle};
 use crate::brand::Brand;
 use crate::config::Section;
 use crate::config::authority::Authority as AuthoritySection;
@@ -28,8 +29,10 @@ use crate::jobs::Task;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
 use crate::relying::{self, Federated, Party};
-use crate::web::account::AccountHouse;
+use crate::store;
+use crate::web::account::{AccountHouse, entry};
 use crate::web::federation::FederationState;
+use crate::web::house::House;
 use crate::web::portal::PortalHouse;
 use crate::web::provider_house::ProviderHouse;
 use crate::web::{self, assets, preferences};
@@ -211,10 +214,32 @@ fn provider(
         .merge(doors)
         .merge(pages())
         .merge(federation(opened, publisher, None));
+    let forget = Task::new(
+        format!("{}: expired rows", opened.entity.name),
+        Duration::from_secs(300),
+        {
+            let house = opened.house.clone();
+            move || {
+                let house = house.clone();
+                async move { forget_expired(&house).await.map_err(|e| e.to_string()) }
+            }
+        },
+    );
     Ok(Built {
         router,
-        tasks: vec![tell],
+        tasks: vec![tell, forget],
     })
+}
+
+/// Codes, ceremonies and counters that can no longer be used. Harmless on several nodes at once.
+async fn forget_expired(house: &House) -> Result<(), store::Error> {
+    let now = house.now();
+    let mut conn = house.store.read().await?;
+    code::sweep(&mut conn, now).await?;
+    passkey::sweep(&mut conn, now).await?;
+    throttle::sweep(&mut conn, now).await?;
+    entry::sweep(&mut conn, now).await?;
+    Ok(())
 }
 
 /// The register, the SMS gateway, passwords and passkeys of a provider.

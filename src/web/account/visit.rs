@@ -4,7 +4,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::{FromRequestParts, OriginalUri, Path};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -98,6 +98,17 @@ pub struct Visit {
     pub session: Option<Session>,
 }
 
+/// The path below the entity's prefix: inside a nested router `parts.uri` has lost its beginning, and the dispatcher
+/// has taken the prefix off what it handed on.
+fn whole_path(parts: &Parts, root: &str) -> String {
+    let whole = parts
+        .extensions
+        .get::<OriginalUri>()
+        .map_or(&parts.uri, |original| &original.0)
+        .path();
+    whole.strip_prefix(root).unwrap_or(whole).to_owned()
+}
+
 impl Visit {
     async fn new(parts: &mut Parts, state: &AccountHouse) -> Self {
         let house = &state.provider.house;
@@ -110,7 +121,7 @@ impl Visit {
             browser,
             new_cookie,
             preferences: Preferences::of(&parts.headers),
-            path: parts.uri.path().to_owned(),
+            path: whole_path(parts, &state.provider.root()),
             source: source.to_string(),
             headers: parts.headers.clone(),
             interaction: None,
