@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use moka::future::Cache;
 use serde_json::{Map, Value};
+use tokio::sync::Mutex;
 
 use crate::clock::UnixTime;
 use crate::federation::chain::TrustChain;
@@ -108,6 +109,8 @@ pub struct RegistrationError {
 pub struct Registrar {
     resolver: Arc<Resolver>,
     clients: Cache<EntityId, Arc<ResolvedRelyingParty>>,
+    /// One reading of a client at a time; inside, when its keys were last looked for because of an unknown `kid`.
+    gates: Cache<EntityId, Arc<Mutex<Option<UnixTime>>>>,
 }
 
 impl Registrar {
@@ -115,6 +118,7 @@ impl Registrar {
         Self {
             resolver,
             clients: Cache::new(10_000),
+            gates: Cache::new(10_000),
         }
     }
 
@@ -140,19 +144,38 @@ impl Registrar {
             .resolve(client_id, hinted_chain, now)
             .await
             .map_err(|error| RegistrationError::from(&*error))?;
-        let known = self.clients.get(client_id).await;
-        if let Some(known) = &known
-            && Arc::ptr_eq(&known.chain, &chain)
-            && !known.keys_from.stale(known.keys_at, now)
-        {
-            return Ok(Arc::clone(known));
+        if let Some(known) = self.current(&chain, now).await {
+            return Ok(known);
         }
-        let client = self.read(&chain, known.as_deref(), now).await?;
-        let client = Arc::new(client);
+        // Many logins at once read a client, and fetch its keys, once.
+        let gate = self.gate(client_id).await;
+        let _one_at_a_time = gate.lock().await;
+        if let Some(known) = self.current(&chain, now).await {
+            return Ok(known);
+        }
+        let before = self.clients.get(client_id).await;
+        let client = Arc::new(self.read(&chain, before.as_deref(), now).await?);
         self.clients
             .insert(client_id.clone(), Arc::clone(&client))
             .await;
         Ok(client)
+    }
+
+    /// The client as it was read from this very chain, while its keys are young enough.
+    async fn current(
+        &self,
+        chain: &Arc<TrustChain>,
+        now: UnixTime,
+    ) -> Option<Arc<ResolvedRelyingParty>> {
+        let known = self.clients.get(chain.subject()).await?;
+        let serves = Arc::ptr_eq(&known.chain, chain) && !known.keys_from.stale(known.keys_at, now);
+        serves.then_some(known)
+    }
+
+    async fn gate(&self, client_id: &EntityId) -> Arc<Mutex<Option<UnixTime>>> {
+        self.gates
+            .get_with(client_id.clone(), async { Arc::default() })
+            .await
     }
 
     /// The same relying party with keys as it publishes them now: for a `kid` that `keys` does not hold. Asks at most
@@ -162,17 +185,21 @@ impl Registrar {
         client: &Arc<ResolvedRelyingParty>,
         now: UnixTime,
     ) -> Result<Arc<ResolvedRelyingParty>, RegistrationError> {
-        if now.since(client.keys_at) < keys::MOST_OFTEN {
-            return Ok(Arc::clone(client));
+        // A stranger can invent any number of kids: what counts is the last attempt, whether or not it helped.
+        let gate = self.gate(&client.entity_id).await;
+        let mut looked_at = gate.lock().await;
+        let last = looked_at.map_or(client.keys_at, |at| at.max(client.keys_at));
+        if now.since(last) < keys::MOST_OFTEN {
+            let newest = self.clients.get(&client.entity_id).await;
+            return Ok(newest.unwrap_or_else(|| Arc::clone(client)));
         }
+        *looked_at = Some(now);
         let chain = self
             .resolver
             .renew(&client.entity_id, now)
             .await
             .unwrap_or_else(|_| Arc::clone(&client.chain));
-        let mut fresh = self.read(&chain, None, now).await?;
-        fresh.keys_at = now;
-        let fresh = Arc::new(fresh);
+        let fresh = Arc::new(self.read(&chain, None, now).await?);
         self.clients
             .insert(client.entity_id.clone(), Arc::clone(&fresh))
             .await;

@@ -297,6 +297,33 @@ async fn keys_behind_an_address() {
         .await
         .expect("fresh");
     assert!(fresh.keys.find("key of two").is_some());
+    // Nor when the attempts fail, or when many ask with what they held before.
+    world.advance(60);
+    world.offline(LEAF);
+    world.offline(MIDDLE);
+    world.document("https://leaf.example/jwks", "nonsense".to_owned());
+    world.forget_fetches();
+    for _ in 0..20 {
+        let _ = registrar.with_fresh_keys(&client, world.now()).await;
+    }
+    assert!(world.fetches() <= 6, "{} fetches", world.fetches());
+    let still = registrar
+        .client(&leaf, None, world.now())
+        .await
+        .expect("known");
+    assert!(still.keys.find("key of two").is_some());
+    // Many first logins at once fetch the keys once.
+    let world = World::small();
+    world.entity(LEAF, &[MIDDLE], metadata.clone());
+    world.document(
+        "https://leaf.example/jwks",
+        TestKey::of("one").jwks().to_string(),
+    );
+    let many = Registrar::new(world.resolver());
+    let all = (0..50).map(|_| many.client(&leaf, None, world.now()));
+    let clients = futures_util::future::join_all(all).await;
+    assert!(clients.iter().all(Result::is_ok));
+    assert_eq!(world.fetches(), 6);
 
     // Signed keys: with a federation key that the superior vouches for.
     let signed = |key: TestKey, sub: &str| {
