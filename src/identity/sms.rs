@@ -17,6 +17,13 @@ use super::phone::Phone;
 #[error("the SMS gateway did not accept the message: {0}")]
 pub struct NotSent(String);
 
+impl NotSent {
+    /// For gateways of other kinds; the reason goes to the log and must hold nothing personal.
+    pub fn because(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
 /// Something that sends messages.
 pub trait Gateway: Send + Sync + fmt::Debug {
     fn send<'a>(&'a self, to: &'a Phone, text: &'a str) -> BoxFuture<'a, Result<(), NotSent>>;

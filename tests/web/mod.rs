@@ -1,5 +1,6 @@
 //! Endpoints, each over a real router: the path of a file mirrors the URL.
 
+mod account;
 mod federation;
 mod oidc;
 mod portal;

@@ -37,9 +37,9 @@ pub struct AccountHouse {
 /// The doors, below the entity's own path.
 pub fn routes(house: AccountHouse) -> Router {
     Router::new()
-        .nest("/interaction/{id}", interaction())
+        .merge(interaction())
         .route("/account", get(centre::overview))
-        .nest("/account", account())
+        .merge(account())
         .route("/recover", get(recover::begin))
         .layer(DefaultBodyLimit::max(64 * 1024))
         .with_state(house)
@@ -47,52 +47,61 @@ pub fn routes(house: AccountHouse) -> Router {
 
 fn interaction() -> Router<AccountHouse> {
     Router::new()
-        .route("/login", get(login::show).post(login::submit))
         .route(
-            "/login/second",
+            "/interaction/{id}/login",
+            get(login::show).post(login::submit),
+        )
+        .route(
+            "/interaction/{id}/login/second",
             get(login::show_second).post(login::submit_second),
         )
-        .route("/login/passkey/options", post(passkeys::login_options))
-        .route("/login/passkey/finish", post(passkeys::login_finish))
         .route(
-            "/login/second/passkey/options",
+            "/interaction/{id}/login/passkey/options",
+            post(passkeys::login_options),
+        )
+        .route(
+            "/interaction/{id}/login/passkey/finish",
+            post(passkeys::login_finish),
+        )
+        .route(
+            "/interaction/{id}/login/second/passkey/options",
             post(passkeys::second_options),
         )
         .route(
-            "/login/second/passkey/finish",
+            "/interaction/{id}/login/second/passkey/finish",
             post(passkeys::second_finish),
         )
-        .merge(with_phone("/login/sms", Kind::Login))
-        .merge(with_phone("/create", Kind::Create))
-        .merge(with_phone("/recover", Kind::Recover))
+        .merge(with_phone("/interaction/{id}/login/sms", Kind::Login))
+        .merge(with_phone("/interaction/{id}/create", Kind::Create))
+        .merge(with_phone("/interaction/{id}/recover", Kind::Recover))
         .route(
-            "/create/taken",
+            "/interaction/{id}/create/taken",
             get(create::show_taken).post(create::submit_taken),
         )
         .route(
-            "/create/password",
+            "/interaction/{id}/create/password",
             get(create::show_password).post(create::submit_password),
         )
         .route(
-            "/recover/proof",
+            "/interaction/{id}/recover/proof",
             get(recover::show_proof).post(recover::submit_proof),
         )
         .route(
-            "/recover/password",
+            "/interaction/{id}/recover/password",
             get(recover::show_password).post(recover::submit_password),
         )
         .route(
-            "/verify",
+            "/interaction/{id}/verify",
             get(async |door: Door| verify::show(Member::at(door).await?).await).post(
                 async |door: Door, body: Bytes| verify::submit(Member::at(door).await?, body).await,
             ),
         )
         .route(
-            "/verify/later",
+            "/interaction/{id}/verify/later",
             get(async |door: Door| verify::later(Member::at(door).await?).await),
         )
         .route(
-            "/verify/existing",
+            "/interaction/{id}/verify/existing",
             get(async |door: Door| verify::show_existing(Member::at(door).await?).await).post(
                 async |door: Door, body: Bytes| {
                     verify::submit_existing(Member::at(door).await?, body).await
@@ -100,7 +109,7 @@ fn interaction() -> Router<AccountHouse> {
             ),
         )
         .route(
-            "/step-up",
+            "/interaction/{id}/step-up",
             get(async |door: Door| step_up::show(Member::at(door).await?).await).post(
                 async |door: Door, body: Bytes| {
                     step_up::submit(Member::at(door).await?, body).await
@@ -108,32 +117,32 @@ fn interaction() -> Router<AccountHouse> {
             ),
         )
         .route(
-            "/step-up/sms",
+            "/interaction/{id}/step-up/sms",
             post(async |door: Door, body: Bytes| {
                 step_up::send_code(Member::at(door).await?, body).await
             }),
         )
         .route(
-            "/step-up/code",
+            "/interaction/{id}/step-up/code",
             get(async |door: Door| phone::ask_code(&*Member::at(door).await?, Kind::StepUp).await)
                 .post(async |door: Door, body: Bytes| {
                     phone::submit_step_up_code(Member::at(door).await?, body).await
                 }),
         )
         .route(
-            "/step-up/resend",
+            "/interaction/{id}/step-up/resend",
             post(async |door: Door, body: Bytes| {
                 phone::resend(&*Member::at(door).await?, Kind::StepUp, &body).await
             }),
         )
         .route(
-            "/step-up/passkey/options",
+            "/interaction/{id}/step-up/passkey/options",
             post(async |door: Door, body: Bytes| {
                 passkeys::step_up_options(Member::at(door).await?, body).await
             }),
         )
         .route(
-            "/step-up/passkey/finish",
+            "/interaction/{id}/step-up/passkey/finish",
             post(async |door: Door, body: Bytes| {
                 passkeys::step_up_finish(Member::at(door).await?, body).await
             }),
@@ -162,52 +171,61 @@ fn with_phone(path: &'static str, kind: Kind) -> Router<AccountHouse> {
 
 fn account() -> Router<AccountHouse> {
     Router::new()
-        .route("/recover", get(recover::begin))
-        .route("/verify", get(verify::show).post(verify::submit))
+        .route("/account/recover", get(recover::begin))
+        .route("/account/verify", get(verify::show).post(verify::submit))
         .route(
-            "/verify/existing",
+            "/account/verify/existing",
             get(verify::show_existing).post(verify::submit_existing),
         )
-        .route("/step-up", get(step_up::show).post(step_up::submit))
-        .route("/step-up/sms", post(step_up::send_code))
+        .route("/account/step-up", get(step_up::show).post(step_up::submit))
+        .route("/account/step-up/sms", post(step_up::send_code))
         .route(
-            "/step-up/code",
+            "/account/step-up/code",
             get(step_up_code).post(phone::submit_step_up_code),
         )
-        .route("/step-up/resend", post(step_up_resend))
-        .route("/step-up/passkey/options", post(passkeys::step_up_options))
-        .route("/step-up/passkey/finish", post(passkeys::step_up_finish))
-        .route("/phone", get(phone::ask_member).post(phone::submit_member))
+        .route("/account/step-up/resend", post(step_up_resend))
         .route(
-            "/phone/code",
+            "/account/step-up/passkey/options",
+            post(passkeys::step_up_options),
+        )
+        .route(
+            "/account/step-up/passkey/finish",
+            post(passkeys::step_up_finish),
+        )
+        .route(
+            "/account/phone",
+            get(phone::ask_member).post(phone::submit_member),
+        )
+        .route(
+            "/account/phone/code",
             get(phone_code).post(phone::submit_phone_code),
         )
-        .route("/phone/resend", post(phone_resend))
+        .route("/account/phone/resend", post(phone_resend))
         .route(
-            "/password",
+            "/account/password",
             get(centre::show_password).post(centre::submit_password),
         )
-        .route("/passkeys/add", get(centre::add_passkey))
-        .route("/passkeys/add/options", post(passkeys::add_options))
-        .route("/passkeys/add/finish", post(passkeys::add_finish))
+        .route("/account/passkeys/add", get(centre::add_passkey))
+        .route("/account/passkeys/add/options", post(passkeys::add_options))
+        .route("/account/passkeys/add/finish", post(passkeys::add_finish))
         .route(
-            "/passkeys/{handle}/rename",
+            "/account/passkeys/{handle}/rename",
             get(centre::show_rename).post(centre::submit_rename),
         )
         .route(
-            "/passkeys/{handle}/remove",
+            "/account/passkeys/{handle}/remove",
             get(centre::show_remove).post(centre::submit_remove),
         )
         .route(
-            "/sessions/{handle}/end",
+            "/account/sessions/{handle}/end",
             get(centre::show_end).post(centre::submit_end),
         )
         .route(
-            "/sessions/end-others",
+            "/account/sessions/end-others",
             get(centre::show_end_others).post(centre::submit_end_others),
         )
         .route(
-            "/consents/{handle}/withdraw",
+            "/account/consents/{handle}/withdraw",
             get(centre::show_withdraw).post(centre::submit_withdraw),
         )
 }

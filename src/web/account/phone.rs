@@ -66,6 +66,7 @@ pub async fn ask_member(member: Member) -> Answer {
 }
 
 pub async fn submit_member(member: Member, body: Bytes) -> Answer {
+    member.form(&body)?;
     if let Some(first) = super::step_up::wanted(&member, "/account/phone").await? {
         return Ok(first);
     }
