@@ -232,21 +232,35 @@ impl Browser {
             .expect("cookies to delete");
     }
 
-    /// A passkey device that says yes: discoverable credentials, user verification.
-    pub async fn add_authenticator(&self) {
+    /// A passkey device: discoverable credentials, user verification. Answers its name, for `touches_device`.
+    pub async fn add_authenticator(&self) -> String {
         let cdp = self.driver.cdp();
         cdp.send_raw("WebAuthn.enable", json!({}))
             .await
             .expect("virtual authenticators");
-        cdp.send_raw(
-            "WebAuthn.addVirtualAuthenticator",
-            json!({ "options": {
-                "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
-                "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true,
-            }}),
-        )
-        .await
-        .expect("a virtual authenticator");
+        let made = cdp
+            .send_raw(
+                "WebAuthn.addVirtualAuthenticator",
+                json!({ "options": {
+                    "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+                    "hasUserVerification": true, "isUserVerified": true, "automaticPresenceSimulation": true,
+                }}),
+            )
+            .await
+            .expect("a virtual authenticator");
+        made["authenticatorId"]
+            .as_str()
+            .expect("its name")
+            .to_owned()
+    }
+
+    /// Whether the person touches the device when it asks, or lets it wait.
+    pub async fn touches_device(&self, authenticator: &str, touches: bool) {
+        let params = json!({ "authenticatorId": authenticator, "enabled": touches });
+        let cdp = self.driver.cdp();
+        cdp.send_raw("WebAuthn.setAutomaticPresenceSimulation", params)
+            .await
+            .expect("an obedient authenticator");
     }
 
     pub async fn screenshot(&self, path: &std::path::Path) {

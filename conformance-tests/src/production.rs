@@ -88,7 +88,7 @@ impl Production {
             )
             .expect("a file");
             if name == "a" {
-                run_to_end(&["config", "check", "--config"], &config);
+                run_to_end(&["config", "check"], &config);
                 run_to_end(&["migrate", "--config"], &config);
             }
             let log = at(&format!("{name}.log"));

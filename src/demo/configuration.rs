@@ -67,6 +67,8 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
                     sms_gateway_url: format!("{register}/sms"),
                     register_name: "人口信息库（演示替身）".to_owned(),
                     outbox_url: Some(format!("{register}/outbox")),
+                    // Whoever tries the demonstration does in a minute what others do in a month.
+                    sms_resend: 5,
                     ..people::People::default()
                 }),
             }

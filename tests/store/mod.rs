@@ -2,7 +2,6 @@
 
 mod audit;
 mod authn;
-mod entry;
 mod federation;
 mod ground;
 mod identity;

@@ -1,3 +1,8 @@
 //! What people see and press, in headless Chromium. The ids are those of `docs/pages.md`.
 
 mod harness;
+mod logout;
+mod passkey;
+mod refusals;
+mod steps;
+mod story;

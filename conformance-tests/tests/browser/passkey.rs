@@ -14,7 +14,7 @@ async fn a_passkey_opens_the_portals() {
     let demo = demo::shared().await;
     let citizen = demo.citizen("14000000002");
     let browser = Browser::open(Script::On).await;
-    browser.add_authenticator().await;
+    let device = browser.add_authenticator().await;
     let account = format!("{}/account", demo.provider().url.trim_end_matches('/'));
 
     press_login(&browser, demo, "贵人服务").await;
@@ -34,10 +34,12 @@ async fn a_passkey_opens_the_portals() {
     log_out_at(&browser, demo, "贵人服务").await;
     becomes_signed_out(&browser, demo, "贵人服务").await;
 
-    // In again, nothing typed.
+    // In again, nothing typed. The page offers the passkey by itself as well (autofill); here the button is meant.
+    browser.touches_device(&device, false).await;
     press_login(&browser, demo, "贵人服务").await;
     browser.wait("login-form").await;
-    browser.press("passkey-login").await;
+    browser.touch("passkey-login").await;
+    browser.touches_device(&device, true).await;
     arrive(&browser).await;
     let by_passkey = welcome(&browser).await;
     assert_eq!(

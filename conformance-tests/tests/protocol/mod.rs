@@ -1,4 +1,8 @@
 //! What programs read and send, over HTTP.
 
+mod crash;
 mod discovery;
 mod federation;
+mod refusals;
+mod relying_party;
+mod walk;
