@@ -19,15 +19,18 @@ struct Sent<'a> {
     state: &'a str,
     nonce: &'a str,
     challenge: &'a PkceCodeChallenge,
+    language: &'a str,
 }
 
-/// Begins a login for the browser that holds the secret `browser`; the answer is where to send it.
+/// Begins a login for the browser that holds the secret `browser`; the answer is where to send it. `language` is the one the citizen
+/// reads here.
 pub async fn start(
     party: &Party,
     store: &Store,
     rng: &mut Rng,
     now: UnixTime,
     browser: &str,
+    language: &str,
 ) -> Result<Url, LoginError> {
     // OpenID Federation 1.0 §12.1.1: first the provider's chain, and no request at all when it does not hold.
     let (provider, _) = party.provider(now).await?;
@@ -41,6 +44,7 @@ pub async fn start(
         state: &state,
         nonce: &secrets.nonce,
         challenge: &PkceCodeChallenge::from_code_verifier_sha256(&verifier),
+        language,
     };
     let request = request_object(party, &provider, &sent, rng, now).await?;
     let location = match party.settings.request {
@@ -83,6 +87,7 @@ async fn request_object(
         "nonce": sent.nonce,
         "code_challenge": sent.challenge.as_str(),
         "code_challenge_method": "S256",
+        "ui_locales": sent.language,
     });
     if !settings.acr_values.is_empty() {
         claims["acr_values"] = settings.acr_values.clone().into();

@@ -82,12 +82,11 @@ impl Provider {
     pub fn read(settings: &Portal, metadata: &Map<String, Value>) -> Result<Self, LoginError> {
         let untrusted = |what: &str| LoginError::Untrusted(what.to_owned());
         let text = |name: &str| metadata.get(name).and_then(Value::as_str);
-        let lists = |name: &str, value: &str| match metadata.get(name) {
-            None => None,
-            Some(list) => Some(
+        let lists = |name: &str, value: &str| {
+            metadata.get(name).map(|list| {
                 list.as_array()
-                    .is_some_and(|l| l.iter().any(|v| v == value)),
-            ),
+                    .is_some_and(|l| l.iter().any(|v| v == value))
+            })
         };
         let endpoint = |name: &'static str| match text(name) {
             None => Ok(None),

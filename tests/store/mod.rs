@@ -2,6 +2,7 @@
 
 mod audit;
 mod authn;
+mod entry;
 mod federation;
 mod ground;
 mod identity;

@@ -19,8 +19,9 @@ pub async fn start(
     let Some(secret) = browser.posted(&portal, &form) else {
         return portal.form_not_ours(&headers);
     };
-    let store = &portal.house.store;
-    match login::start(&portal.party, store, &mut portal.house.rng(), now, secret).await {
+    let language = portal.frame(&headers, "/").language.tag();
+    let (store, mut rng) = (&portal.house.store, portal.house.rng());
+    match login::start(&portal.party, store, &mut rng, now, secret, language).await {
         Ok(location) => see_other(location.as_str()),
         Err(error) => portal.failed(&headers, &error),
     }

@@ -80,7 +80,7 @@ impl PortalHouse {
         // Codes and states stand in the address of a failed return: the switches lead home instead.
         let frame = self.frame(headers, "/");
         let back = Some(Way {
-            name: frame.brand_name().to_owned(),
+            name: frame.brand_name(),
             url: self.path("/"),
         });
         let page = ErrorPage {

@@ -45,6 +45,7 @@ async fn the_request_is_signed_and_says_what_federation_asks_for() {
         "scope": "openid real_name",
         "code_challenge_method": "S256",
         "acr_values": "x/L2",
+        "ui_locales": "zh-CN",
     });
     assert_eq!(Value::Object(claims), expected);
     // Each press is a login of its own.
