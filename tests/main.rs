@@ -8,6 +8,7 @@
 mod dependencies;
 mod federation;
 mod floors;
+mod outbound;
 mod store;
 mod support;
 mod web;
