@@ -61,9 +61,8 @@ pub struct Client {
     pub authentication: Authentication,
     /// SHA-256 of the random secret.
     pub secret: Option<[u8; 32]>,
-    /// The client's protocol keys; empty while `jwks_uri` has not been read.
+    /// The client's protocol keys.
     pub keys: JwkSet,
-    pub jwks_uri: Option<Url>,
     pub id_token_alg: Algorithm,
     /// When set, request objects must be signed under it.
     pub request_object_alg: Option<Algorithm>,
@@ -144,11 +143,8 @@ impl Client {
             None => JwkSet::default(),
             Some(jwks) => JwkSet::parse_lenient(jwks).map_err(|_| MetadataError::Value("jwks"))?,
         };
-        let jwks_uri = reader.url("jwks_uri")?;
-        if matches!(authentication, Authentication::PrivateKeyJwt(_))
-            && keys.is_empty()
-            && jwks_uri.is_none()
-        {
+        // `jwks_uri` alone is not enough for a client registered by hand: its keys are pinned by the operator.
+        if matches!(authentication, Authentication::PrivateKeyJwt(_)) && keys.is_empty() {
             return Err(MetadataError::Missing("jwks"));
         }
         let id_token_alg = match reader.text("id_token_signed_response_alg")? {
@@ -169,7 +165,6 @@ impl Client {
             authentication,
             secret,
             keys,
-            jwks_uri,
             id_token_alg,
             request_object_alg: reader.algorithm("request_object_signing_alg")?,
             required_acr: if required { acr.clone() } else { Vec::new() },
@@ -264,11 +259,8 @@ fn subject(
         ([host], _) => Ok(Subject::Pairwise {
             sector: host.clone(),
         }),
-        // Its entity identifier is what stays the same when addresses come and go.
-        (_, Profile::Federation) => Ok(Subject::Pairwise {
-            sector: id.0.clone(),
-        }),
-        ([], Profile::Oidc) => Ok(Subject::Pairwise {
+        // What is left is its name: the entity identifier, or that of a native app without hosts.
+        (_, Profile::Federation) | ([], Profile::Oidc) => Ok(Subject::Pairwise {
             sector: id.0.clone(),
         }),
         _ => Err(MetadataError::Missing("sector_identifier_uri")),

@@ -29,6 +29,7 @@ pub struct Rules<'a> {
     pub issuer: &'a str,
     pub settings: &'a config::provider::Provider,
     pub sealer: &'a dyn Sealer,
+    pub now: UnixTime,
 }
 
 /// What the browser sent along.
@@ -101,8 +102,8 @@ impl Rules<'_> {
         one_use: Option<&OneUse>,
         client: &Client,
         browser: Browser<'_>,
-        now: UnixTime,
     ) -> Result<Outcome, store::Error> {
+        let now = self.now;
         if let Some(one_use) = one_use
             && !one_use.mark(conn).await?
         {
@@ -113,7 +114,7 @@ impl Rules<'_> {
             return Ok(Outcome::Reply(self.refuse(request.answer, &error)));
         }
         let present = self
-            .present(conn, &request, client, browser.session, now)
+            .present(conn, &request, client, browser.session)
             .await?;
         let moment = Now {
             session: present.as_ref().map(|p| &p.session),
@@ -127,7 +128,7 @@ impl Rules<'_> {
         match (interaction::next(&request, &moment), &present) {
             (Step::Answer { level }, Some(present)) => {
                 let reply = self
-                    .issue(conn, rng, &request, client, present, level, now)
+                    .issue(conn, rng, &request, client, present, level)
                     .await?;
                 Ok(Outcome::Reply(reply))
             }
@@ -158,10 +159,10 @@ impl Rules<'_> {
         asked: &Asked,
         client: &Client,
         session: Option<&str>,
-        now: UnixTime,
     ) -> Result<Result<Reply, Step>, store::Error> {
+        let now = self.now;
         let request = &asked.request;
-        let present = self.present(conn, request, client, session, now).await?;
+        let present = self.present(conn, request, client, session).await?;
         let moment = Now::of(
             interaction,
             present.as_ref().map(|p| &p.session),
@@ -181,7 +182,7 @@ impl Rules<'_> {
         }
         Ok(match (step, &present) {
             (Step::Answer { level }, Some(present)) => Ok(self
-                .issue(conn, rng, request, client, present, level, now)
+                .issue(conn, rng, request, client, present, level)
                 .await?),
             (Step::Error(error), _) => Ok(self.refuse(request.answer.clone(), &error)),
             (step, _) => Err(step),
@@ -195,8 +196,8 @@ impl Rules<'_> {
         request: &AuthorizationRequest,
         client: &Client,
         handle: Option<&str>,
-        now: UnixTime,
     ) -> Result<Option<Present>, store::Error> {
+        let now = self.now;
         let Some(handle) = handle else {
             return Ok(None);
         };
@@ -248,8 +249,8 @@ impl Rules<'_> {
         client: &Client,
         present: &Present,
         level: Level,
-        now: UnixTime,
     ) -> Result<Reply, store::Error> {
+        let now = self.now;
         let terms = Terms {
             redirect_uri: request.answer.redirect_uri.clone(),
             code_challenge: request.code_challenge.clone(),

@@ -185,7 +185,6 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         authentication: Authentication::PrivateKeyJwt(party.token_endpoint_auth_signing_alg),
         secret: None,
         keys: party.keys.clone(),
-        jwks_uri: None,
         id_token_alg: party.id_token_signed_response_alg,
         request_object_alg: party.request_object_signing_alg,
         subject: match party.subject_type {

@@ -177,14 +177,6 @@ pub struct Round {
     pub failed: usize,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum DeliverError {
-    #[error(transparent)]
-    Store(#[from] Error),
-    #[error(transparent)]
-    Sign(#[from] SignError),
-}
-
 struct Delivery {
     id: String,
     client: ClientId,
@@ -205,20 +197,21 @@ struct Refused {
 impl Deliverer {
     /// One round: fills the queue with sessions that ended elsewhere, claims what is due, delivers in parallel. Several
     /// nodes may run it at once; a claimed delivery whose node dies is due again after its lease.
-    pub async fn deliver(&self, rng: &mut Rng, now: UnixTime) -> Result<Round, DeliverError> {
+    pub async fn deliver(&self, rng: &mut Rng, now: UnixTime) -> Result<Round, Error> {
         self.fill_ended(rng, now).await?;
         let claimed = self.claim(now).await?;
         let mut tokens = Vec::new();
         for delivery in &claimed {
-            tokens.push(self.token(rng, delivery, now).await?);
+            tokens.push(self.token(rng, delivery, now).await);
         }
         // No connection is held while we wait for others; `outbound` bounds how many go to one destination at once.
-        let answers = futures_util::future::join_all(
-            claimed
-                .iter()
-                .zip(&tokens)
-                .map(|(delivery, token)| self.tell(delivery, token)),
-        )
+        let answers = futures_util::future::join_all(claimed.iter().zip(&tokens).map(
+            async |(delivery, token)| match token {
+                Ok(token) => self.tell(delivery, token).await,
+                // A key that does not sign now keeps nobody else waiting.
+                Err(error) => Answer::Later(error.to_string()),
+            },
+        ))
         .await;
         let mut round = Round::default();
         for (delivery, answer) in claimed.iter().zip(answers) {

@@ -390,6 +390,3 @@ fn acr(
     };
     AcrWish { voluntary, binding }
 }
-
-#[cfg(test)]
-mod tests;

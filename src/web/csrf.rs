@@ -21,14 +21,12 @@ const LIFETIME: i64 = 12 * 3600;
 
 /// The secret that binds this browser; made, with its cookie, when it has none.
 pub fn browser(house: &House, headers: &HeaderMap) -> (String, Option<HeaderValue>) {
-    match cookies::read(headers, house, cookies::BROWSER) {
-        Some(secret) => (secret.to_owned(), None),
-        None => {
-            let secret = URL_SAFE_NO_PAD.encode(house.rng().bytes::<32>());
-            let cookie = cookies::set(house, cookies::BROWSER, &secret, None);
-            (secret, Some(cookie))
-        }
+    if let Some(secret) = cookies::read(headers, house, cookies::BROWSER) {
+        return (secret.to_owned(), None);
     }
+    let secret = URL_SAFE_NO_PAD.encode(house.rng().bytes::<32>());
+    let cookie = cookies::set(house, cookies::BROWSER, &secret, None);
+    (secret, Some(cookie))
 }
 
 /// The token for a form shown to the browser that holds `secret`.

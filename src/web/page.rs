@@ -23,13 +23,13 @@ pub fn page_leading_to(status: StatusCode, page: &dyn Page, targets: &[&str]) ->
 pub fn see_other(location: &str) -> Response {
     let mut answer = StatusCode::SEE_OTHER.into_response();
     let headers = answer.headers_mut();
-    match HeaderValue::try_from(location) {
-        Ok(location) => headers.insert(header::LOCATION, location),
-        Err(_) => {
-            *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-            return answer;
-        }
-    };
+    if let Ok(location) = HeaderValue::try_from(location) {
+        headers.insert(header::LOCATION, location);
+    } else {
+        // Addresses are parsed before they come here; one that no header can hold is a fault of ours.
+        *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        return answer;
+    }
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(
         header::REFERRER_POLICY,

@@ -40,6 +40,7 @@ impl ProviderHouse {
             issuer: &self.house.id,
             settings: &self.settings,
             sealer: &*self.house.sealer,
+            now: self.house.now(),
         }
     }
 

@@ -571,18 +571,44 @@ async fn whoever_ends_a_session_its_platforms_are_told() {
             signer: ring,
             outbound: Arc::new(outbound()),
         };
-        assert!(deliverer.deliver(&mut rng(), NOW).await.is_err());
+        let put_off = logout::Round {
+            put_off: 2,
+            ..logout::Round::default()
+        };
+        assert_eq!(deliverer.deliver(&mut rng(), NOW).await?, put_off);
         let mut conn = store.read().await?;
         assert_eq!(
             logout::states(&mut conn, &other.id).await?,
             [("粤省事 \u{20BB7}".to_owned(), logout::State::Waiting)]
         );
-        // Claimed by the node that failed: due again after its lease, for whoever comes.
+        drop(conn);
+        // Tried again later and later, and given up in the end.
         assert_eq!(
-            deliverer.deliver(&mut rng(), NOW.plus(29)).await?,
+            deliverer.deliver(&mut rng(), NOW.plus(4)).await?,
             logout::Round::default()
         );
-        assert!(deliverer.deliver(&mut rng(), NOW.plus(30)).await.is_err());
+        let mut now = NOW;
+        for wait in [5, 30, 120, 600, 3600] {
+            now = now.plus(wait);
+            assert_eq!(
+                deliverer.deliver(&mut rng(), now).await?,
+                put_off,
+                "after {wait} s"
+            );
+        }
+        let failed = logout::Round {
+            failed: 2,
+            ..logout::Round::default()
+        };
+        assert_eq!(
+            deliverer.deliver(&mut rng(), now.plus(4 * 3600)).await?,
+            failed
+        );
+        let mut conn = store.read().await?;
+        assert_eq!(
+            logout::states(&mut conn, &other.id).await?,
+            [("粤省事 \u{20BB7}".to_owned(), logout::State::Failed)]
+        );
         Ok(())
     })
     .await;
@@ -649,22 +675,22 @@ async fn who_is_present_is_read_with_their_consent() {
         let (session, handle) = begin(&store, &person).await?;
         let (ring, _folder) = ring(&store).await?;
         let settings = hefu::config::provider::Provider::default();
-        let rules = Rules { issuer: "https://id.example", settings: &settings, sealer: &*ring };
+        let rules = Rules { issuer: "https://id.example", settings: &settings, sealer: &*ring, now: NOW };
         let metadata = json!({"client_id": "https://rp.example", "client_secret": "s", "redirect_uris": ["https://rp.example/cb"]});
         let rp = registered::from_config(metadata.as_object().expect("an object"), false)?;
         let query = Parameters::parse(b"client_id=https%3A%2F%2Frp.example&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid&acr_values=https%3A%2F%2Fhefu.example%2Facr%2FL2");
         let context = hefu::provider::request::Context { issuer: rules.issuer, acr_base: &settings.acr_base, now: NOW, authenticated: false };
         let request = hefu::provider::request::read(&query, &rp, &context).expect("a good request").request;
         let mut conn = store.read().await?;
-        assert!(rules.present(&mut conn, &request, &rp, Some("unknown"), NOW).await?.is_none());
-        let present = rules.present(&mut conn, &request, &rp, Some(&handle), NOW).await?.expect("here");
+        assert!(rules.present(&mut conn, &request, &rp, Some("unknown")).await?.is_none());
+        let present = rules.present(&mut conn, &request, &rp, Some(&handle)).await?.expect("here");
         assert_eq!((&present.session, &present.consent, present.known.real_name), (&session, &None, 1));
         let yes = consent::Yes { person: &person, client: &rp.id, scope: &request.scope, claims: &BTreeSet::new(), platform: "x", lifetime: 10 };
         consent::give(&mut conn, &mut rng(), &yes, NOW).await?;
-        let present = rules.present(&mut conn, &request, &rp, Some(&handle), NOW).await?.expect("here");
+        let present = rules.present(&mut conn, &request, &rp, Some(&handle)).await?.expect("here");
         assert!(present.consent.is_some());
         let browser = Browser { session: Some(&handle), secret: None };
-        rules.arrive(&mut conn, &mut RngSource::System.rng(), request, None, &rp, browser, NOW).await?;
+        rules.arrive(&mut conn, &mut RngSource::System.rng(), request, None, &rp, browser).await?;
         Ok(())
     })
     .await;

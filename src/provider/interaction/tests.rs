@@ -200,7 +200,14 @@ fn wished_levels_never_turn_away_and_binding_ones_do() {
     let agreed = consent("openid");
     let s = session(&[Password], 9_000);
     // (wished, binding, rn, reachable al) → step
-    let cases: Vec<(Vec<Level>, Option<Vec<Level>>, u8, u8, Result<Step, &str>)> = vec![
+    type Case = (
+        Vec<Level>,
+        Option<Vec<Level>>,
+        u8,
+        u8,
+        Result<Step, &'static str>,
+    );
+    let cases: Vec<Case> = vec![
         (
             vec![Level::L2],
             None,

@@ -90,12 +90,10 @@ pub(super) fn open(
         ));
     }
     // RFC 9101 §10.8: it must not pass as a client assertion; Federation 1.0 §12.1.1.1 forbids `sub` altogether.
-    match claims.get("sub") {
-        None => {}
-        Some(sub) if federation || sub.as_str() == Some(client.id.as_str()) => {
-            return Err(invalid("the request object must not hold sub"));
-        }
-        Some(_) => {}
+    if let Some(sub) = claims.get("sub")
+        && (federation || sub.as_str() == Some(client.id.as_str()))
+    {
+        return Err(invalid("the request object must not hold sub"));
     }
     let expires_at = jwt::time(&claims, "exp")
         .ok()

@@ -101,19 +101,17 @@ async fn handle(
     {
         None => (sent, None),
         Some(uri) => {
-            match waiting::pushed(&mut *house.store.read().await?, uri, &client_id, now).await? {
-                Some(waiting) => (
-                    waiting.parameters,
-                    Some(URL_SAFE_NO_PAD.encode(waiting.reference)),
-                ),
-                None => {
-                    let error = Error::new(
-                        ErrorCode::InvalidRequestUri,
-                        "the pushed request is unknown, expired, answered or of another client",
-                    );
-                    return page(ErrorKind::BadRequest, &error);
-                }
-            }
+            let found =
+                waiting::pushed(&mut *house.store.read().await?, uri, &client_id, now).await?;
+            let Some(waiting) = found else {
+                let error = Error::new(
+                    ErrorCode::InvalidRequestUri,
+                    "the pushed request is unknown, expired, answered or of another client",
+                );
+                return page(ErrorKind::BadRequest, &error);
+            };
+            let reference = URL_SAFE_NO_PAD.encode(waiting.reference);
+            (waiting.parameters, Some(reference))
         }
     };
     // No connection is held here: finding a client of the federation may go out.
@@ -174,7 +172,6 @@ async fn handle(
             one_use.as_ref(),
             &client,
             browser,
-            now,
         )
         .await?;
     tx.commit().await?;

@@ -80,7 +80,6 @@ async fn to_platform(
             asked,
             &client,
             handle,
-            now,
         )
         .await?;
     tx.commit().await?;

@@ -1,7 +1,14 @@
 //! `/logout`.
 
+use std::sync::{Arc, Mutex};
+
 use axum::http::StatusCode;
 use hefu::authn::Factor;
+use hefu::id::SessionId;
+use hefu::outbound::{Guard, Options, Outbound};
+use hefu::provider::logout::{self, Deliverer, Round};
+use hefu::random::RngSource;
+use hefu::session::End;
 
 use super::{Browser, SHOP_CB, TestHouse, basic};
 
@@ -166,4 +173,129 @@ async fn another_persons_hint_does_not_end_this_session() {
             .path(),
         "/logout/done"
     );
+}
+
+/// A platform's back channel: answers what it is told to, keeps what it got.
+async fn back_channel(status: StatusCode) -> (u16, Arc<Mutex<Vec<String>>>) {
+    let got: Arc<Mutex<Vec<String>>> = Arc::default();
+    let kept = Arc::clone(&got);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let app = axum::Router::new().route(
+        "/bc",
+        axum::routing::post(async move |body: String| {
+            kept.lock().unwrap().push(body);
+            status
+        }),
+    );
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    (port, got)
+}
+
+#[tokio::test]
+async fn the_platform_gets_a_logout_token_once() {
+    for (status, round) in [
+        (
+            StatusCode::OK,
+            Round {
+                delivered: 1,
+                ..Round::default()
+            },
+        ),
+        (
+            StatusCode::NO_CONTENT,
+            Round {
+                delivered: 1,
+                ..Round::default()
+            },
+        ),
+        (
+            StatusCode::BAD_REQUEST,
+            Round {
+                failed: 1,
+                ..Round::default()
+            },
+        ),
+        (
+            StatusCode::BAD_GATEWAY,
+            Round {
+                put_off: 1,
+                ..Round::default()
+            },
+        ),
+    ] {
+        let house = TestHouse::new().await;
+        let (_browser, id_token) = ready(&house).await;
+        let id_token = super::payload(&id_token);
+        let (port, got) = back_channel(status).await;
+        let mut rng = RngSource::System.rng();
+        let mut conn = house.store.read().await.unwrap();
+        let session: String = sqlx::query_scalar("SELECT id FROM sessions")
+            .fetch_one(&mut *conn)
+            .await
+            .unwrap();
+        let session = SessionId(session);
+        logout::end(
+            &mut conn,
+            &mut rng,
+            &session,
+            End::EndedElsewhere,
+            house.now(),
+        )
+        .await
+        .unwrap();
+        sqlx::query("UPDATE logout_deliveries SET uri = $1")
+            .bind(format!("http://shop.localhost:{port}/bc"))
+            .execute(&mut *conn)
+            .await
+            .unwrap();
+        drop(conn);
+        let guard = Guard {
+            allow: Vec::new(),
+            demo_port: Some(port),
+        };
+        let deliverer = Deliverer {
+            store: house.store.clone(),
+            issuer: super::ISSUER.into(),
+            signer: Arc::<hefu::keys::KeyRing>::clone(&house.ring),
+            outbound: Arc::new(
+                Outbound::new(Options {
+                    guard,
+                    ..Options::default()
+                })
+                .unwrap(),
+            ),
+        };
+        assert_eq!(
+            deliverer.deliver(&mut rng, house.now()).await.unwrap(),
+            round,
+            "{status}"
+        );
+        // What is done or refused is not repeated.
+        assert_eq!(
+            deliverer.deliver(&mut rng, house.now()).await.unwrap(),
+            Round::default()
+        );
+        let got = got.lock().unwrap().clone();
+        assert_eq!(got.len(), 1);
+        let token = got[0].strip_prefix("logout_token=").unwrap();
+        let (header, _) = hefu::jose::jwt::peek(token, 10_000).unwrap();
+        assert_eq!(
+            (header.typ.as_deref(), header.alg.as_str()),
+            (Some("logout+jwt"), "ES256")
+        );
+        let claims = super::payload(token);
+        for name in ["iss", "aud", "sub", "sid"] {
+            assert_eq!(claims[name], id_token[name], "{name}");
+        }
+        assert_eq!(
+            claims["events"],
+            serde_json::json!({"http://schemas.openid.net/event/backchannel-logout": {}})
+        );
+        assert!(claims.get("nonce").is_none() && claims["jti"].is_string());
+        assert_eq!(
+            claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(),
+            120
+        );
+    }
 }
