@@ -154,7 +154,7 @@ impl Passkeys {
             "INSERT INTO passkeys (credential_id, person, handle, name, passkey, added_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (credential_id) DO NOTHING RETURNING handle",
         )
-        .bind(passkey.cred_id().to_vec())
+        .bind(passkey.cred_id().clone())
         .bind(person)
         .bind(&handle)
         .bind(name)
@@ -207,7 +207,7 @@ impl Passkeys {
             challenge.mediation = None;
             challenge.public_key.allow_credentials = vec![AllowCredentials {
                 type_: "public-key".to_owned(),
-                id: decoy.to_vec().into(),
+                id: decoy.to_vec(),
                 transports: None,
             }];
             // Nothing can answer it: it is kept under a kind that no finish asks for.
@@ -258,7 +258,7 @@ impl Passkeys {
                 self.webauthn.finish_discoverable_authentication_v2(
                     &credential,
                     state,
-                    &DiscoverableKey::from(&passkey),
+                    DiscoverableKey::from(&passkey),
                 )
             }
             _ => return Ok(Finished::Refused),

@@ -39,7 +39,7 @@ pub fn check(password: &str, personal: &[&str]) -> Result<(), Weakness> {
     let kinds = [
         password.chars().any(char::is_lowercase),
         password.chars().any(char::is_uppercase),
-        password.chars().any(|c| c.is_numeric()),
+        password.chars().any(char::is_numeric),
         password
             .chars()
             .any(|c| !c.is_alphanumeric() && !c.is_control()),

@@ -160,7 +160,8 @@ async fn claim(
         };
         let ours = by == *person;
         let weaker = standing < method;
-        if !ours && !(weaker && takeover == Takeover::Agreed) {
+        let may_move = ours || (weaker && takeover == Takeover::Agreed);
+        if !may_move {
             return Ok(Claim::Held { by, weaker });
         }
         if ours && !weaker {

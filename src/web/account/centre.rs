@@ -16,7 +16,7 @@ use crate::authn::passkey::{self, parse_name};
 use crate::authn::{self, password};
 use crate::consent;
 use crate::crypto::Secret;
-use crate::identity::Phone;
+use crate::identity::{IdNumber, Name, Phone};
 use crate::provider::{claims, grants, logout};
 use crate::session::{self, End};
 use crate::web::cookies;
@@ -49,8 +49,8 @@ pub async fn overview(member: Member, Query(told): Query<Told>) -> Answer {
     member.page(&Overview {
         frame,
         person: Person {
-            name_masked: person.name.as_ref().map(|name| name.masked()),
-            number_masked: person.number.as_ref().map(|number| number.masked()),
+            name_masked: person.name.as_ref().map(Name::masked),
+            number_masked: person.number.as_ref().map(IdNumber::masked),
             level: person.level.as_str().to_owned(),
             verified_at: person.verified_at,
             provisional: person.provisional,

@@ -197,7 +197,7 @@ pub async fn pending(visit: &Visit) -> Result<Option<PersonId>, Failure> {
 /// Logs in and goes back to the dispatcher. An account that was closed is told so, now that its holder has proven themself.
 pub async fn admit(door: &Visit, mut tx: Tx, id: &PersonId, factors: &[Factor]) -> Answer {
     let person = person::find(&mut tx, door.keys().sealer, id).await?;
-    if !person.is_some_and(|person| person.closed_at.is_none()) {
+    if person.is_none_or(|person| person.closed_at.is_some()) {
         tx.commit().await?;
         return door.halt(Halt::Closed);
     }

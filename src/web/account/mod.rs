@@ -2,6 +2,11 @@
 //! `identity`, `authn` or `session`, and answers with a redirect; which door comes next is decided by `provider::interaction`, asked by
 //! the dispatcher in `web::oidc`. Ids of the pages stand in `docs/pages.md`.
 
+#![expect(
+    clippy::unnecessary_wraps,
+    reason = "a handler ends with `visit.page(…)` or `visit.go(…)`, which therefore have its type"
+)]
+
 mod centre;
 mod codes;
 mod create;

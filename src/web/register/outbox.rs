@@ -53,20 +53,28 @@ pub struct Filter {
     to: Option<String>,
 }
 
+/// Whose messages are wanted.
+enum Wanted {
+    All,
+    Of(Phone),
+    /// What was typed is no phone.
+    Nobodys,
+}
+
 impl Filter {
-    /// `None`: all; `Some(None)`: nobody's, since it is no phone.
-    fn phone(&self) -> Option<Option<Phone>> {
-        let to = self
+    fn wanted(&self) -> Wanted {
+        let Some(to) = self
             .to
             .as_deref()
             .map(str::trim)
-            .filter(|to| !to.is_empty())?;
+            .filter(|to| !to.is_empty())
+        else {
+            return Wanted::All;
+        };
         // `+86…` in a query reads as a space and the digits.
-        Some(
-            Phone::parse(to)
-                .or_else(|_| Phone::parse(&format!("+{to}")))
-                .ok(),
-        )
+        Phone::parse(to)
+            .or_else(|_| Phone::parse(&format!("+{to}")))
+            .map_or(Wanted::Nobodys, Wanted::Of)
     }
 }
 
@@ -119,10 +127,10 @@ pub async fn list(State(house): State<House>, Query(filter): Query<Filter>) -> R
 
 async fn find(house: &House, filter: &Filter) -> Result<Vec<Message>, Error> {
     let mut conn = house.store.read().await?;
-    match filter.phone() {
-        None => store::messages(&mut conn, None).await,
-        Some(Some(phone)) => store::messages(&mut conn, Some(phone.e164())).await,
-        Some(None) => Ok(Vec::new()),
+    match filter.wanted() {
+        Wanted::All => store::messages(&mut conn, None).await,
+        Wanted::Of(phone) => store::messages(&mut conn, Some(phone.e164())).await,
+        Wanted::Nobodys => Ok(Vec::new()),
     }
 }
 
