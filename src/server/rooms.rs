@@ -28,6 +28,7 @@ use crate::identity::People;
 use crate::jobs::Task;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
+use crate::provider::sweep;
 use crate::relying::{self, Federated, Party};
 use crate::store;
 use crate::web::account::{AccountHouse, entry};
@@ -231,7 +232,7 @@ fn provider(
     })
 }
 
-/// Codes, ceremonies and counters that can no longer be used. Harmless on several nodes at once.
+/// Codes, ceremonies, counters, interactions and marks that can no longer be used. Harmless on several nodes at once.
 async fn forget_expired(house: &House) -> Result<(), store::Error> {
     let now = house.now();
     let mut conn = house.store.read().await?;
@@ -239,6 +240,7 @@ async fn forget_expired(house: &House) -> Result<(), store::Error> {
     passkey::sweep(&mut conn, now).await?;
     throttle::sweep(&mut conn, now).await?;
     entry::sweep(&mut conn, now).await?;
+    sweep::sweep(&mut conn, now).await?;
     Ok(())
 }
 
