@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
+pub use crate::federation::check::{ChainError, Check, Hop, Trace};
 use crate::federation::constraints::Constraints;
 use crate::federation::entity::{EntityId, OPENID_PROVIDER, Schemes};
 use crate::federation::policy::MetadataPolicy;
@@ -225,16 +226,6 @@ impl TrustChain {
     }
 }
 
-/// The chain is not valid: which statement, which check, and what held before it.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("statement {hop}: {failure}")]
-pub struct ChainError {
-    /// Counted from the subject's configuration, 0.
-    pub hop: usize,
-    pub failure: Failure,
-    pub trace: Trace,
-}
-
 impl ChainError {
     /// A chain that cannot be judged because the statement at `hop` is missing or of no use.
     pub(super) fn missing(before: &[Arc<EntityStatement>], hop: usize, failure: Failure) -> Self {
@@ -242,32 +233,9 @@ impl ChainError {
     }
 }
 
-/// What was checked, hop by hop.
-#[derive(Debug, Clone, Default)]
-pub struct Trace {
-    pub hops: Vec<Hop>,
-}
-
-/// One statement of a chain and the checks it went through.
-#[derive(Debug, Clone)]
-pub struct Hop {
-    pub iss: String,
-    pub sub: String,
-    pub expires_at: Option<UnixTime>,
-    pub kid: String,
-    pub alg: String,
-    pub checks: Vec<Check>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    pub step: Step,
-    /// Why it failed; none when it held.
-    pub failure: Option<String>,
-}
-
 impl Trace {
-    fn of(statements: &[Arc<EntityStatement>]) -> Self {
+    /// Statements that were read: every check of `Step::STATEMENT` held.
+    pub(super) fn of(statements: &[Arc<EntityStatement>]) -> Self {
         let hops = statements.iter().map(|statement| Hop {
             iss: statement.iss.to_string(),
             sub: statement.sub.to_string(),
@@ -281,65 +249,6 @@ impl Trace {
         });
         Self {
             hops: hops.collect(),
-        }
-    }
-
-    fn held(&mut self, hop: usize, step: Step) {
-        if let Some(hop) = self.hops.get_mut(hop) {
-            hop.checks.push(Check::held(step));
-        }
-    }
-
-    fn fail(mut self, hop: usize, failure: Failure) -> ChainError {
-        while self.hops.len() <= hop {
-            self.hops.push(Hop::unread());
-        }
-        let checks = &mut self.hops[hop].checks;
-        checks.retain(|check| check.step != failure.step);
-        checks.push(Check {
-            step: failure.step,
-            failure: Some(failure.reason.clone()),
-        });
-        ChainError {
-            hop,
-            failure,
-            trace: self,
-        }
-    }
-
-    /// A statement that failed by itself: the steps before the failing one held.
-    pub(super) fn fail_alone(&mut self, hop: usize, failure: Failure) -> ChainError {
-        let mut trace = std::mem::take(self);
-        while trace.hops.len() <= hop {
-            trace.hops.push(Hop::unread());
-        }
-        trace.hops[hop].checks = Step::STATEMENT
-            .iter()
-            .filter(|step| **step < failure.step)
-            .map(|step| Check::held(*step))
-            .collect();
-        trace.fail(hop, failure)
-    }
-}
-
-impl Hop {
-    fn unread() -> Self {
-        Self {
-            iss: String::new(),
-            sub: String::new(),
-            expires_at: None,
-            kid: String::new(),
-            alg: String::new(),
-            checks: Vec::new(),
-        }
-    }
-}
-
-impl Check {
-    fn held(step: Step) -> Self {
-        Self {
-            step,
-            failure: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod authority;
 pub mod chain;
+pub mod check;
 pub mod constraints;
 pub mod entity;
 pub mod explain;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
 use crate::crypto::{Purpose, SignError, Signer};
+pub use crate::federation::check::{Failure, Step};
 use crate::federation::constraints::Constraints;
 use crate::federation::entity::{EntityId, Schemes};
 use crate::federation::policy::{self, MetadataPolicy};
@@ -37,130 +38,6 @@ impl Default for Rules {
             leeway: 60,
             max_bytes: 512 * 1024,
             max_statements: 11,
-        }
-    }
-}
-
-/// The checks that a statement, and then a chain, passes, in this order. What an operator reads in an explanation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Step {
-    /// The statement could be fetched (or came with the request).
-    Fetched,
-    /// It is a compact JWS of a bearable size (§3.2 step 1).
-    Form,
-    /// `typ` is `entity-statement+jwt`.
-    Typ,
-    /// The header demands nothing that is not understood and carries no trust chain (§4.3, §4.4).
-    Header,
-    /// `alg` is an asymmetric algorithm of our list.
-    Algorithm,
-    /// There is a `kid`.
-    Kid,
-    /// The payload is one JSON object without repeated members.
-    Payload,
-    /// `sub` is an identifier, and the entity that was asked for.
-    Subject,
-    /// `iss` is an identifier, and the entity that was asked.
-    Issuer,
-    /// `iat` has passed.
-    IssuedAt,
-    /// `exp` has not.
-    Expiry,
-    /// `jwks` is a key set of public keys, each with its own `kid`.
-    Keys,
-    /// Every claim named by `crit` is understood.
-    Crit,
-    /// Every claim stands where it may and has its form.
-    Claims,
-    /// The statement's issuer is the subject of the next one (§4).
-    Link,
-    /// The superior is among the subject's `authority_hints`.
-    AuthorityHints,
-    /// The chain ends at an anchor of our configuration.
-    Anchor,
-    /// The issuer has the key named by `kid`.
-    Key,
-    /// The signature is that key's.
-    Signature,
-    /// The subject's own key is one that its superior vouches for.
-    Pinned,
-    /// §6.2.1.
-    PathLength,
-    /// §6.2.2.
-    Naming,
-    /// The statement's policy agrees with itself and with the superiors' (§6.1.4.1).
-    Policy,
-    /// The resolved metadata is what the policies, and the protocol, ask for (§6.1.4.2).
-    Metadata,
-}
-
-impl Step {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Fetched => "fetched",
-            Self::Form => "form",
-            Self::Typ => "typ",
-            Self::Header => "header",
-            Self::Algorithm => "alg",
-            Self::Kid => "kid",
-            Self::Payload => "payload",
-            Self::Subject => "sub",
-            Self::Issuer => "iss",
-            Self::IssuedAt => "iat",
-            Self::Expiry => "exp",
-            Self::Keys => "jwks",
-            Self::Crit => "crit",
-            Self::Claims => "claims",
-            Self::Link => "link",
-            Self::AuthorityHints => "authority_hints",
-            Self::Anchor => "anchor",
-            Self::Key => "key",
-            Self::Signature => "signature",
-            Self::Pinned => "pinned",
-            Self::PathLength => "max_path_length",
-            Self::Naming => "naming_constraints",
-            Self::Policy => "metadata_policy",
-            Self::Metadata => "metadata",
-        }
-    }
-
-    /// The checks that one statement passes by itself.
-    pub const STATEMENT: [Self; 13] = [
-        Self::Form,
-        Self::Typ,
-        Self::Header,
-        Self::Algorithm,
-        Self::Kid,
-        Self::Payload,
-        Self::Subject,
-        Self::Issuer,
-        Self::IssuedAt,
-        Self::Expiry,
-        Self::Keys,
-        Self::Crit,
-        Self::Claims,
-    ];
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// The step that failed and why. The text is for operators and logs, never for pages.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{step}: {reason}")]
-pub struct Failure {
-    pub step: Step,
-    pub reason: String,
-}
-
-impl Failure {
-    pub fn new(step: Step, reason: impl fmt::Display) -> Self {
-        Self {
-            step,
-            reason: reason.to_string(),
         }
     }
 }
