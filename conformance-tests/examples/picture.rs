@@ -13,7 +13,7 @@ async fn main() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let demo = Demo::start(folder.path()).await;
     let browser = Browser::open(Script::On).await;
-    browser.resize(900, 1000).await;
+    browser.resize(760, 1240).await;
     browser.goto(&demo.portal("粤省事").url).await;
     browser.press("portal-login").await;
     browser.wait("login-form").await;

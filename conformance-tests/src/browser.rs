@@ -44,6 +44,7 @@ impl Browser {
         let mut arguments = vec![
             "--headless".to_owned(),
             "--disable-gpu".to_owned(),
+            "--hide-scrollbars".to_owned(),
             "--disable-dev-shm-usage".to_owned(),
             "--disable-quic".to_owned(),
             "--no-first-run".to_owned(),
