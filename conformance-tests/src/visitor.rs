@@ -7,6 +7,7 @@ use std::{
 
 use reqwest::{
     Method, StatusCode,
+    cookie::Jar,
     dns::{Addrs, Name, Resolve, Resolving},
     header::{HeaderMap, LOCATION},
     redirect,
@@ -30,28 +31,40 @@ pub struct Answer {
 
 impl Visitor {
     pub fn new() -> Self {
-        Self::build(reqwest::Client::builder())
+        Self::build(
+            reqwest::Client::builder(),
+            Arc::default(),
+            Ipv4Addr::LOCALHOST.into(),
+        )
     }
 
     /// Believes this certificate authority, and opens a connection of its own for every request: behind a balancer, each may
     /// be answered by another node.
     pub fn trusting(ca_pem: &str) -> Self {
+        Self::at(ca_pem, Ipv4Addr::LOCALHOST.into(), Arc::default())
+    }
+
+    /// The same, but the names of this machine lead to `address`: one of several nodes. Cookies are kept in `jar`, so that a
+    /// visitor of each node can be one person.
+    pub fn at(ca_pem: &str, address: IpAddr, jar: Arc<Jar>) -> Self {
         let ca = reqwest::Certificate::from_pem(ca_pem.as_bytes()).expect("a certificate");
         Self::build(
             reqwest::Client::builder()
                 .tls_certs_only([ca])
                 .http1_only()
                 .pool_max_idle_per_host(0),
+            jar,
+            address,
         )
     }
 
-    fn build(builder: reqwest::ClientBuilder) -> Self {
+    fn build(builder: reqwest::ClientBuilder, jar: Arc<Jar>, address: IpAddr) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = builder
-            .cookie_store(true)
+            .cookie_provider(jar)
             .redirect(redirect::Policy::none())
             .no_proxy()
-            .dns_resolver(Arc::new(Localhost))
+            .dns_resolver(Arc::new(ThisMachine(address)))
             .timeout(std::time::Duration::from_mins(1))
             .build()
             .expect("an HTTP client");
@@ -265,23 +278,20 @@ fn unescape(text: &str) -> String {
 
 /// `*.localhost` is this machine (RFC 6761 §6.3): browsers know it, resolvers often do not. So is `*.test` here, which is nobody's
 /// (§6.2). Nothing else is looked up.
-struct Localhost;
+struct ThisMachine(IpAddr);
 
-impl Resolve for Localhost {
+impl Resolve for ThisMachine {
     fn resolve(&self, name: Name) -> Resolving {
         let known = name.as_str() == "localhost"
             || [".localhost", ".test"]
                 .iter()
                 .any(|end| name.as_str().ends_with(end));
-        let name = name.as_str().to_owned();
+        let (name, address) = (name.as_str().to_owned(), self.0);
         Box::pin(async move {
             if !known {
                 return Err(format!("a stranger's test asks only this machine, not {name}").into());
             }
-            let here: Addrs = Box::new(std::iter::once(SocketAddr::new(
-                IpAddr::V4(Ipv4Addr::LOCALHOST),
-                0,
-            )));
+            let here: Addrs = Box::new(std::iter::once(SocketAddr::new(address, 0)));
             Ok(here)
         })
     }

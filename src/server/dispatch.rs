@@ -158,10 +158,25 @@ async fn dispatch(State(table): State<Arc<Table>>, mut request: Request) -> Resp
         let source = table.source(peer, request.headers());
         request.extensions_mut().insert(source);
     }
-    match row.router.clone().oneshot(request).await {
+    let response = match row.router.clone().oneshot(request).await {
         Ok(response) => response,
         Err(never) => match never {},
-    }
+    };
+    count(&row.address, response.status());
+    response
+}
+
+/// Counted by entity and kind of answer alone: labels hold nothing that strangers choose.
+fn count(address: &Address, status: StatusCode) {
+    let kind = match status.as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::counter!("hefu_requests_total", "entity" => address.id.clone(), "status" => kind)
+        .increment(1);
 }
 
 /// The host the client means, lower case. HTTP/2 says it in `:authority`, HTTP/1.1 in `Host`; where both are there

@@ -123,6 +123,10 @@ impl Node {
                 .install_recorder()
                 .map_err(|e| tracing::warn!(error = %e, "metrics are off"))
                 .ok();
+            metrics::describe_counter!(
+                "hefu_requests_total",
+                "Requests answered, by entity and kind of answer"
+            );
             let readiness = Readiness {
                 stores: Arc::new(stores),
                 metrics,
