@@ -250,7 +250,7 @@ impl Add {
         tx.commit().await?;
         if self.common.json {
             print_json(
-                &json!({"client_id": id, "client_secret": secret.as_ref().map(|s| s.reveal())}),
+                &json!({"client_id": id, "client_secret": secret.as_ref().map(crate::crypto::Secret::reveal)}),
             );
         } else {
             println!("client_id: {id}");

@@ -152,7 +152,7 @@ async fn superior(shared: &Shared, hint: &str) -> Vec<Finding> {
             jiff::fmt::rfc2822::DateTimeParser::new()
                 .parse_timestamp(text)
                 .ok()
-                .map(|t| t.as_second())
+                .map(jiff::Timestamp::as_second)
         });
     if let Some(theirs) = date {
         let ahead = shared.now().0 - theirs;
@@ -160,7 +160,7 @@ async fn superior(shared: &Shared, hint: &str) -> Vec<Finding> {
             check: "clock",
             good: ahead.abs() <= CLOCK_TOLERANCE,
             said: match ahead {
-                0..=1 | -1 => format!("our clock and that of {hint} agree"),
+                -1..=1 => format!("our clock and that of {hint} agree"),
                 n if n > 0 => format!("our clock is {n} s ahead of {hint}"),
                 n => format!("our clock is {} s behind {hint}", -n),
             },

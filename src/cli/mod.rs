@@ -12,7 +12,7 @@ mod migrate;
 mod serve;
 mod target;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -113,7 +113,7 @@ async fn run(verb: Verb) -> Outcome {
 }
 
 /// Reads a configuration file or says everything that is wrong with it.
-fn load(path: &PathBuf) -> Result<crate::config::Config, Failure> {
+fn load(path: &Path) -> Result<crate::config::Config, Failure> {
     crate::config::load(path).map_err(|problems| {
         Failure(
             problems

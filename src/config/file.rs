@@ -120,7 +120,7 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         problems.push(Problem {
             line: line_at(span.start),
             what,
-        })
+        });
     };
     if raw.node.listen.is_empty() {
         say(0..0, "[node] listen names no address".to_owned());

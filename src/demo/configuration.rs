@@ -113,7 +113,6 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
 fn authority_section() -> authority::Authority {
     authority::Authority {
         subordinate_statement_lifetime: SUBORDINATE_STATEMENT_LIFETIME,
-        ..authority::Authority::default()
     }
 }
 

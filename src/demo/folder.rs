@@ -53,7 +53,7 @@ pub enum FolderError {
 pub struct Folder {
     path: PathBuf,
     mark: Option<Mark>,
-    _lock: File,
+    lock: File,
 }
 
 impl Folder {
@@ -93,7 +93,7 @@ impl Folder {
         Ok(Self {
             mark: read_mark(&path)?,
             path,
-            _lock: lock,
+            lock,
         })
     }
 
@@ -126,7 +126,7 @@ impl Folder {
         Ok(Self {
             path,
             mark: None,
-            _lock: self._lock,
+            lock: self.lock,
         })
     }
 

@@ -95,7 +95,7 @@ pub fn of_every_entity(name: &str, node: &str, house: &House, ring: &Arc<KeyRing
         let (house, ring) = (house.clone(), Arc::clone(ring));
         Task::new(
             format!("{name}: audit checkpoint"),
-            Duration::from_secs(3600),
+            Duration::from_hours(1),
             move || {
                 let (house, ring) = (house.clone(), Arc::clone(&ring));
                 async move {

@@ -13,7 +13,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// A client that has not sent its headers by then is cut off.
 const HEADER_TIME: Duration = Duration::from_secs(10);
 /// Signed requests that carry trust chains come in the query.
-const HEADER_BYTES: usize = 96 * 1024;
+const HEADER_BYTES: u32 = 96 * 1024;
 
 /// Why a socket could not be had, in a sentence for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -71,10 +71,10 @@ pub async fn serve(
     http.http1()
         .timer(hyper_util::rt::TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
-        .max_buf_size(HEADER_BYTES);
+        .max_buf_size(HEADER_BYTES as usize);
     http.http2()
         .timer(hyper_util::rt::TokioTimer::new())
-        .max_header_list_size(HEADER_BYTES as u32);
+        .max_header_list_size(HEADER_BYTES);
     match tls {
         Some(config) => {
             server

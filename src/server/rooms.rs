@@ -146,7 +146,7 @@ fn portal(
 fn forgetting(opened: &Opened) -> Task {
     let house = opened.house.clone();
     let name = format!("{}: expired logins and sessions", opened.entity.name);
-    Task::new(name, Duration::from_secs(600), move || {
+    Task::new(name, Duration::from_mins(10), move || {
         let house = house.clone();
         async move {
             let mut conn = house.store.read().await.map_err(|e| e.to_string())?;
@@ -217,7 +217,7 @@ fn provider(
         .merge(federation(opened, publisher, None));
     let forget = Task::new(
         format!("{}: expired rows", opened.entity.name),
-        Duration::from_secs(300),
+        Duration::from_mins(5),
         {
             let house = opened.house.clone();
             move || {

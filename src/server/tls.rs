@@ -72,7 +72,7 @@ pub async fn follow(tls: Tls, live: RustlsConfig) {
                 seen = now;
             }
             Err(e) => {
-                tracing::error!(error = %e, "the new certificate is not usable; the old one stays")
+                tracing::error!(error = %e, "the new certificate is not usable; the old one stays");
             }
         }
     }

@@ -376,8 +376,7 @@ fn one_change_breaks_one_check() {
     ];
 
     let mut cases: Vec<(String, usize, usize, Step, Change)> = Vec::new();
-    for hop in 0..HOPS.len() {
-        let (iss, sub) = HOPS[hop];
+    for (hop, (iss, sub)) in HOPS.into_iter().enumerate() {
         let special = if iss == sub {
             &in_configurations
         } else {

@@ -85,7 +85,7 @@ async fn listings_are_filtered_and_ordered_alike_on_both_databases() {
         ];
         for (n, (id, types, intermediate)) in entities.into_iter().enumerate() {
             new(id, types, intermediate)
-                .put(&mut conn, NOW.plus(n as i64))
+                .put(&mut conn, NOW.plus(i64::try_from(n)?))
                 .await?
                 .expect("valid");
         }

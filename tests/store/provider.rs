@@ -413,7 +413,7 @@ async fn sessions_begin_go_on_and_end() {
         );
         assert_eq!(
             session::list_for(&mut conn, &person, NOW.plus(10)).await?,
-            [again.clone()]
+            std::slice::from_ref(&again)
         );
         // Another person in the same browser ends it.
         let login = Login {
@@ -485,7 +485,7 @@ async fn consents_grow_are_withdrawn_and_expire() {
         ));
         assert_eq!(
             consent::list_for(&mut conn, &person, NOW).await?,
-            [held.clone()]
+            std::slice::from_ref(&held)
         );
         assert_eq!(
             consent::find(&mut conn, &person, &client(), NOW.plus(100)).await?,

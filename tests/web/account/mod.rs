@@ -48,7 +48,7 @@ struct Register {
 }
 
 impl Source for Register {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "register"
     }
 

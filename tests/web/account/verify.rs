@@ -142,7 +142,7 @@ async fn the_stronger_proof_takes_the_document_and_ends_the_squatters_sessions()
     let mut squatter = house.browser();
     squatter.create("13900000001").await;
     let squatters = house.holder_of("13900000001").await.unwrap();
-    person::detach_phone(&mut *house.store.read().await.unwrap(), &squatters)
+    person::detach_phone(&mut house.store.read().await.unwrap(), &squatters)
         .await
         .unwrap();
     squatter.submit("/account/verify", &JI).await;
