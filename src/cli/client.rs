@@ -39,7 +39,7 @@ pub(super) enum Verb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// Give a client a new secret; the old one stops at once.
+    /// Give a client a new secret; the old one stops within seconds, when the nodes have read it.
     RotateSecret {
         client_id: String,
         #[command(flatten)]
@@ -174,7 +174,11 @@ impl Verb {
                     ))
                 })?;
                 if dry_run {
-                    println!("{client_id} would get a new secret; the old one would stop at once");
+                    if common.json {
+                        print_json(&json!({"client_id": client_id, "dry_run": true}));
+                    } else {
+                        println!("{client_id} would get a new secret; the old one would stop");
+                    }
                     return Ok(());
                 }
                 let event = Event::done("client.rotate_secret")
@@ -186,7 +190,9 @@ impl Verb {
                     print_json(&json!({"client_id": client_id, "client_secret": secret.reveal()}));
                 } else {
                     println!("client_secret: {}", secret.reveal());
-                    eprintln!("It is shown this once. The old secret no longer works.");
+                    eprintln!(
+                        "It is shown this once. The old secret stops working within seconds."
+                    );
                 }
                 Ok(())
             }
@@ -240,7 +246,11 @@ impl Add {
             ))
         })?;
         if self.dry_run {
-            println!("{id} would be registered");
+            if self.common.json {
+                print_json(&json!({"client_id": id, "dry_run": true}));
+            } else {
+                println!("{id} would be registered");
+            }
             return Ok(());
         }
         let event = Event::done("client.add")

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Outcome, load, print_json};
+use super::{Failure, Outcome, print_json};
+use crate::config::{self, Address, Config, Problem, Section};
+use crate::provider::clients::Clients;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -21,24 +23,34 @@ pub(super) enum Verb {
 impl Verb {
     pub fn run(self) -> Outcome {
         let Self::Check { file, json } = self;
+        let checked = config::load(&file).and_then(|config| {
+            let problems = beyond_the_form(&config);
+            if problems.is_empty() {
+                Ok(config)
+            } else {
+                Err(problems)
+            }
+        });
         if json {
-            let (problems, entities) = match crate::config::load(&file) {
-                Ok(config) => (Vec::new(), config.entities),
-                Err(problems) => (problems, Vec::new()),
+            let (problems, entities) = match &checked {
+                Ok(config) => (&[][..], &config.entities[..]),
+                Err(problems) => (&problems[..], &[][..]),
             };
-            let good = problems.is_empty();
             print_json(&json!({
-                "ok": good,
+                "ok": problems.is_empty(),
                 "problems": problems.iter().map(|p| json!({"line": p.line, "what": p.what})).collect::<Vec<_>>(),
                 "entities": entities.iter().map(|e| json!({"name": e.name, "id": e.address.id})).collect::<Vec<_>>(),
             }));
-            return if good {
-                Ok(())
-            } else {
-                Err(super::Failure(Vec::new()))
-            };
+            return checked.map(|_| ()).map_err(|_| Failure(Vec::new()));
         }
-        let config = load(&file)?;
+        let config = checked.map_err(|problems| {
+            Failure(
+                problems
+                    .iter()
+                    .map(|p| format!("{}: {p}", file.display()))
+                    .collect(),
+            )
+        })?;
         for entity in &config.entities {
             println!(
                 "{:<14}{:<14}{}",
@@ -54,4 +66,52 @@ impl Verb {
         );
         Ok(())
     }
+}
+
+/// What `hefu serve` would refuse although the file is well-formed: clients that are none, addresses that are none.
+fn beyond_the_form(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for entity in &config.entities {
+        let mut say = |what: String| {
+            problems.push(Problem {
+                line: None,
+                what: format!("entity {}: {what}", entity.name),
+            });
+        };
+        let identifier = |name: &str, id: &str| {
+            let why = Address::parse(id, false).err()?;
+            Some(format!("{name} {id:?} {why}"))
+        };
+        let federation = &entity.federation;
+        let hints = federation.authority_hints.iter();
+        hints
+            .filter_map(|id| identifier("federation.authority_hints", id))
+            .for_each(&mut say);
+        let anchors = federation.trust_anchors.iter();
+        anchors
+            .filter_map(|anchor| identifier("federation.trust_anchors", &anchor.id))
+            .for_each(&mut say);
+        match &entity.section {
+            Section::Portal(portal) => {
+                identifier("portal.provider", &portal.provider)
+                    .into_iter()
+                    .for_each(&mut say);
+            }
+            Section::Provider { provider, people } => {
+                if let Err(e) = Clients::new(provider, None, false) {
+                    say(format!("provider.clients: {e}"));
+                }
+                for (name, url) in [
+                    ("people.register_url", &people.register_url),
+                    ("people.sms_gateway_url", &people.sms_gateway_url),
+                ] {
+                    if !url::Url::parse(url).is_ok_and(|url| url.scheme() == "https") {
+                        say(format!("{name} must be an https URL"));
+                    }
+                }
+            }
+            Section::Anchor(_) | Section::Intermediate(_) | Section::Register => {}
+        }
+    }
+    problems
 }

@@ -40,6 +40,11 @@ async fn a_client_lives_as_the_operator_says() {
     for node in [A, B] {
         assert!(person.at[node].get(&asks(id)).await.has("error-code"));
     }
+    let dry = cluster.hefu_json(&[&add[..], &["--dry-run"]].concat());
+    assert_eq!(
+        (&dry["client_id"], &dry["dry_run"]),
+        (&id.into(), &true.into())
+    );
     let added = cluster.hefu_json(&add);
     assert_eq!(added["client_id"], id);
     let secret = added["client_secret"]
@@ -268,6 +273,45 @@ async fn the_doctor_says_what_is_wrong() {
         "{text}"
     );
     assert!(text.contains("checks failed"), "{text}");
+}
+
+#[test]
+fn what_a_node_would_refuse_at_its_start_is_said_by_the_check() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cluster = Cluster::prepare();
+    let good = std::fs::read_to_string(cluster.config(A)).expect("a file");
+    let (code, told, _) = check(&cluster.config(A));
+    assert_eq!(code, Some(0), "{told}");
+    for (from, to, sentence) in [
+        (
+            "redirect_uris = [\"https://",
+            "redirect_uris = [\"http://",
+            "provider.clients: redirect URI http://",
+        ),
+        ("client_id = ", "client_name_2 = ", "client_id"),
+        ("[\"https://anchor", "[\"http://anchor", "authority_hints"),
+        (
+            "sms_gateway_url = \"https",
+            "sms_gateway_url = \"http",
+            "people.sms_gateway_url",
+        ),
+        (
+            "\nregister_url = ",
+            "\nregister_name = ",
+            "people.register_url",
+        ),
+    ] {
+        assert!(good.contains(from), "{from}");
+        let file = folder.path().join("broken.toml");
+        std::fs::write(&file, good.replacen(from, to, 1)).expect("a file");
+        let (code, told, report) = check(&file);
+        assert_eq!(code, Some(1), "{to}: {told}");
+        assert!(
+            told.contains(sentence) && told.contains("entity id"),
+            "{to}: {told}"
+        );
+        assert_eq!(report["ok"], false, "{report}");
+    }
 }
 
 #[test]
