@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Outcome, load};
+use super::{Failure, Outcome, load};
 use crate::store::{Options, Store};
 
 #[derive(Debug, Args)]
@@ -20,14 +20,14 @@ pub(super) struct Migrate {
 impl Migrate {
     pub async fn run(self) -> Outcome {
         for entity in load(&self.config)?.entities {
-            let store = Store::open(
-                &entity.database,
-                &Options {
-                    connections: 1,
-                    durable: true,
-                },
-            )
-            .await?;
+            let options = Options {
+                connections: 1,
+                durable: true,
+            };
+            let store = Store::open(&entity.database, &options).await.map_err(|e| {
+                let shown = entity.database.rsplit('@').next().unwrap_or_default();
+                Failure::new(format!("{}: the database {shown}: {e}", entity.name))
+            })?;
             let pending = store.pending_migrations().await?;
             if self.dry_run {
                 println!("{}: {pending} to apply", entity.name);

@@ -129,6 +129,7 @@ mod tests {
                     version: 1,
                     port: 8420,
                     tls,
+                    complete: true,
                 },
                 None,
             );

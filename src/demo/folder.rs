@@ -8,12 +8,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::plan::Planned;
 use crate::keys::{Kek, KekError};
 use crate::random::Rng;
 
 const MARK: &str = "hefu-demo.json";
 const LOCK: &str = "lock";
 const KEK: &str = "kek";
+/// The files that a start makes beside the mark, the lock and a folder for each entity.
+const OURS: [&str; 6] = [KEK, ".kek", MARK, "ca.pem", "tls.pem", "tls-key.pem"];
 
 /// What the folder remembers: identifiers contain the port and the scheme, so both are chosen once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +24,9 @@ pub struct Mark {
     pub version: u32,
     pub port: u16,
     pub tls: bool,
+    /// Whether a start has ever got as far as answering. Until then whatever is missing is still being made.
+    #[serde(default)]
+    pub complete: bool,
 }
 
 /// Why the folder cannot be used, in a sentence for the one who started the program.
@@ -44,6 +50,12 @@ pub enum FolderError {
     OtherPort { kept: u16, asked: u16 },
     #[error("this demo was started {} --tls, which its identifiers contain; to change that start anew with --reset", if *.kept { "with" } else { "without" })]
     OtherScheme { kept: bool },
+    #[error("{path} does not exist; `hefu demo` makes one")]
+    Missing { path: PathBuf },
+    #[error(
+        "{path} is missing; without it the keys of this demo cannot be opened. Put it back, or start anew with --reset"
+    )]
+    KekLost { path: PathBuf },
     #[error(transparent)]
     Kek(#[from] KekError),
 }
@@ -53,6 +65,7 @@ pub enum FolderError {
 pub struct Folder {
     path: PathBuf,
     mark: Option<Mark>,
+    /// Held as long as the process lives.
     lock: File,
 }
 
@@ -97,37 +110,44 @@ impl Folder {
         })
     }
 
-    /// Removes everything in the folder, if hefu marked it (or nothing is in it).
-    pub fn reset(self) -> Result<Self, FolderError> {
+    /// Removes what hefu has made in the folder; files of others stay, and are named.
+    pub fn reset(self) -> Result<(Self, Vec<String>), FolderError> {
         let path = self.path;
-        let remove = || -> io::Result<()> {
+        let remove = || -> io::Result<Vec<String>> {
+            let mut foreign = Vec::new();
             for entry in std::fs::read_dir(&path)? {
                 let entry = entry?;
-                let name = entry.file_name();
+                let name = entry.file_name().to_string_lossy().into_owned();
                 if name == LOCK || name == MARK {
                     continue;
                 }
-                if entry.file_type()?.is_dir() {
+                let is_folder = entry.file_type()?.is_dir();
+                if is_folder && Planned::by_name(&name).is_some() {
                     std::fs::remove_dir_all(entry.path())?;
-                } else {
+                } else if !is_folder && OURS.contains(&name.trim_end_matches(".new")) {
                     std::fs::remove_file(entry.path())?;
+                } else {
+                    foreign.push(name);
                 }
             }
             // The mark goes last: a reset that is interrupted leaves a folder that is still known as ours.
             match std::fs::remove_file(path.join(MARK)) {
                 Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
-                _ => Ok(()),
+                _ => Ok(foreign),
             }
         };
-        remove().map_err(|source| FolderError::Unwritable {
+        let foreign = remove().map_err(|source| FolderError::Unwritable {
             path: path.clone(),
             source,
         })?;
-        Ok(Self {
-            path,
-            mark: None,
-            lock: self.lock,
-        })
+        Ok((
+            Self {
+                path,
+                mark: None,
+                lock: self.lock,
+            },
+            foreign,
+        ))
     }
 
     pub fn path(&self) -> &Path {
@@ -178,6 +198,10 @@ impl Folder {
     /// The key-encryption key, made at the first start.
     pub fn kek(&self, rng: &mut Rng) -> Result<Arc<Kek>, FolderError> {
         let path = self.path.join(KEK);
+        if !path.exists() && self.mark.as_ref().is_some_and(|mark| mark.complete) {
+            // A new one would open nothing that is there.
+            return Err(FolderError::KekLost { path });
+        }
         // Made aside and renamed: a crash leaves no half key behind.
         if !path.exists() {
             let aside = self.path.join(".kek.new");
@@ -249,6 +273,7 @@ mod tests {
         version: 1,
         port: 8420,
         tls: false,
+        complete: false,
     };
 
     #[test]
@@ -288,9 +313,26 @@ mod tests {
         folder.kek(&mut RngSource::System.rng()).unwrap();
         folder.kek(&mut RngSource::System.rng()).unwrap();
         folder.entity("id").unwrap();
-        let folder = folder.reset().unwrap();
-        assert_eq!(std::fs::read_dir(path).unwrap().count(), 1);
+        std::fs::write(path.join("notes.txt"), "mine").unwrap();
+        let (folder, foreign) = folder.reset().unwrap();
+        assert_eq!(foreign, ["notes.txt"]);
+        assert_eq!(std::fs::read_dir(path).unwrap().count(), 2);
         drop(folder);
+        std::fs::remove_file(path.join("notes.txt")).unwrap();
+
+        let mut folder = Folder::open(path).unwrap();
+        folder
+            .remember(Mark {
+                complete: true,
+                ..MARK_1
+            })
+            .unwrap();
+        let lost = folder
+            .kek(&mut RngSource::System.rng())
+            .unwrap_err()
+            .to_string();
+        assert!(lost.contains("Put it back"), "{lost}");
+        drop(folder.reset().unwrap());
 
         std::fs::write(path.join("thesis.txt"), "years of work").unwrap();
         assert!(matches!(

@@ -64,10 +64,11 @@ pub enum DemoError {
 /// Runs the demonstration until it is told to stop.
 pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let mut folder = Folder::open(&wish.folder)?;
-    if wish.reset {
-        folder = folder.reset()?;
-    }
-    let kept = folder.kept(wish.port, wish.tls)?;
+    let kept = if wish.reset {
+        None
+    } else {
+        folder.kept(wish.port, wish.tls)?
+    };
     let (port, listeners) = match (&kept, wish.port) {
         (Some(mark), _) => listen::bind_loopback(mark.port).map_err(|e| match e {
             ListenError::InUse(_) => DemoError::KeptPortInUse(mark.port),
@@ -76,17 +77,37 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
         (None, Some(port)) => listen::bind_loopback(port)?,
         (None, None) => listen::bind_loopback(FIRST_PORT).or_else(|_| listen::bind_loopback(0))?,
     };
-    let mark = Mark {
+    if wish.reset {
+        // Only once the port is ours: what cannot start must not forget either.
+        let (blank, foreign) = folder.reset()?;
+        folder = blank;
+        for name in foreign {
+            eprintln!(
+                "{name} is not hefu's and stays in {}",
+                folder.path().display()
+            );
+        }
+    }
+    let mut mark = Mark {
         version: 1,
         port,
         tls: wish.tls,
+        complete: false,
     };
-    if kept.is_none() {
-        eprintln!(
-            "First start: making keys and databases for {} entities …",
-            plan::PLAN.len()
-        );
-        folder.remember(mark.clone())?;
+    match &kept {
+        None => {
+            eprintln!(
+                "First start: making keys and databases for {} entities …",
+                plan::PLAN.len()
+            );
+            folder.remember(mark.clone())?;
+        }
+        Some(before) if !before.complete => {
+            eprintln!(
+                "The first start was interrupted; it goes on where it stopped. Nothing is lost."
+            );
+        }
+        Some(_) => mark.complete = true,
     }
     let rng = RngSource::System;
     folder.kek(&mut rng.rng())?;
@@ -104,6 +125,10 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let entities = open(&mut config, &shared).await?;
     enrolment::enrol(&entities).await?;
     people::seed(&entities, &shared).await?;
+    if !mark.complete {
+        mark.complete = true;
+        folder.remember(mark.clone())?;
+    }
     let report = report::Report {
         folder: folder.path().to_owned(),
         mark,
@@ -117,6 +142,11 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
 
 /// The configuration of a demonstration that was started before, for verbs that work beside it.
 pub fn existing(path: &Path) -> Result<Config, FolderError> {
+    if !path.exists() {
+        return Err(FolderError::Missing {
+            path: path.to_owned(),
+        });
+    }
     let mark = folder::read_mark(path)?.ok_or_else(|| FolderError::Foreign {
         path: path.to_owned(),
     })?;

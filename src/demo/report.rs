@@ -83,10 +83,10 @@ impl Report {
         }
         writeln!(out, "\nPeople (synthetic; password of all: {PASSWORD})")?;
         for citizen in &CITIZENS {
-            let known = if citizen.state == State::Account {
-                "has an account"
-            } else {
-                "known to the register only"
+            let known = match (citizen.state, citizen.elder) {
+                (State::Account, false) => "has an account",
+                (State::Account, true) => "has an account, in elder mode",
+                (State::RegisterOnly, _) => "known to the register only",
             };
             writeln!(
                 out,
@@ -99,6 +99,18 @@ impl Report {
             out,
             "Data: {} (Ctrl-C stops; everything is kept)",
             self.folder.display()
+        )?;
+        let data = self.folder.display();
+        writeln!(out, "\nNext, in another terminal:")?;
+        writeln!(
+            out,
+            "  hefu federation explain {} --data {data} --entity id",
+            self.id("shifancun")
+        )?;
+        writeln!(out, "  hefu doctor --data {data} --entity yueshengshi")?;
+        writeln!(
+            out,
+            "  README.md says where citizens, portal engineers and security teams read on"
         )?;
         if let Some(ca) = &self.ca {
             writeln!(out, "Certificate authority to trust: {}", ca.display())?;

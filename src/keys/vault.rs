@@ -53,6 +53,9 @@ pub(super) struct NewKey {
     pub private: Zeroizing<Vec<u8>>,
 }
 
+/// A symmetric key and its name.
+pub(super) type NamedKey = (String, Zeroizing<[u8; 32]>);
+
 /// Wraps and unwraps the keys of one entity.
 pub(super) struct Vault {
     entity: String,
@@ -228,7 +231,7 @@ impl Vault {
     }
 
     /// The index keys of the vault file, newest first; empty when there is no file.
-    pub fn index_keys(&self) -> Result<Vec<(String, Zeroizing<[u8; 32]>)>, VaultError> {
+    pub fn index_keys(&self) -> Result<Vec<NamedKey>, VaultError> {
         let path = self.index_path();
         let file = |source| VaultError::File {
             path: path.clone(),

@@ -247,10 +247,14 @@ impl Resolve for GuardedResolver {
 }
 
 fn shown(uri: &http::Uri) -> String {
+    let host = uri.host().unwrap_or("?");
+    let port = uri
+        .port()
+        .map(|port| format!(":{port}"))
+        .unwrap_or_default();
     format!(
-        "{}://{}{}",
+        "{}://{host}{port}{}",
         uri.scheme_str().unwrap_or("?"),
-        uri.host().unwrap_or("?"),
         uri.path()
     )
 }

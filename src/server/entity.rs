@@ -33,9 +33,10 @@ pub enum OpenError {
     Outbound(#[from] OutboundError),
     #[error("{path}: {reason}")]
     File { path: String, reason: String },
-    #[error("{entity}: the database: {source}")]
+    #[error("{entity}: the database {database}: {source}")]
     Store {
         entity: String,
+        database: String,
         source: store::Error,
     },
     #[error("{entity}: {pending} migrations are not applied; run `hefu migrate` first")]
@@ -127,6 +128,13 @@ impl Shared {
         let name = entity.name.clone();
         let database = |source| OpenError::Store {
             entity: name.clone(),
+            // Without what stands between the scheme and the host: a password may be there.
+            database: entity
+                .database
+                .rsplit('@')
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
             source,
         };
         let options = Options {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::pool::PoolConnection;
-use sqlx::{Any, AnyPool, Transaction};
+use sqlx::{Any, AnyPool, Connection, Transaction};
 
 pub use generation::{bump_generation, generation};
 pub use lease::Lease;
@@ -71,6 +71,16 @@ impl Store {
         } else {
             "PRAGMA synchronous=NORMAL"
         };
+        // One attempt before the pool, which would keep trying: what is wrong is said at once, and once.
+        let mut first = sqlx::AnyConnection::connect_with(&connect).await?;
+        sqlx::query("SELECT 1").execute(&mut first).await?;
+        if kind == Kind::Sqlite {
+            // Reads the file's header: something that is no database shows here.
+            sqlx::query("PRAGMA journal_mode=WAL")
+                .execute(&mut first)
+                .await?;
+        }
+        first.close().await?;
         let pool = AnyPoolOptions::new()
             .max_connections(options.connections)
             .acquire_timeout(Duration::from_secs(10))
