@@ -26,7 +26,7 @@ pub const SCOPES: [(&str, &[&str]); 7] = [
 /// Claims that only a proven real name can fill.
 const REAL_NAME: [&str; 2] = ["cn_id_number_masked", "assurance_level"];
 /// Claims of an identity document, which a phone alone never releases.
-const VERIFIED: [&str; 5] = [
+pub const VERIFIED: [&str; 5] = [
     "name",
     "birthdate",
     "gender",
@@ -75,6 +75,22 @@ impl ClaimsRequest {
             userinfo: place("userinfo")?,
             id_token: place("id_token")?,
         })
+    }
+
+    /// Without the claims that no scope within `limit` carries: what was taken from a client's scopes is not to be had by name.
+    #[must_use]
+    pub fn within(mut self, limit: Option<&Scope>) -> Self {
+        let Some(limit) = limit else { return self };
+        let allowed = |name: &str| {
+            let mut carriers = SCOPES
+                .iter()
+                .filter(|(_, claims)| claims.contains(&name))
+                .peekable();
+            carriers.peek().is_none() || carriers.any(|(scope, _)| limit.contains(scope))
+        };
+        self.userinfo.retain(|name, _| allowed(name));
+        self.id_token.retain(|name, _| allowed(name));
+        self
     }
 
     /// The names asked for in either place that this provider knows.
@@ -210,6 +226,21 @@ mod tests {
             request.known_names().into_iter().collect::<Vec<_>>(),
             ["assurance_level", "name", "phone_number"]
         );
+    }
+
+    #[test]
+    fn no_claim_comes_by_name_that_its_scopes_may_not_bring() {
+        let request = ClaimsRequest::parse(
+            r#"{"userinfo": {"name": null, "birthdate": null, "phone_number": null, "x#y": null},
+                "id_token": {"acr": {"essential": true}, "email": null}}"#,
+        )
+        .unwrap();
+        let limit = Scope::parse("openid real_name").unwrap();
+        let within = request.clone().within(Some(&limit));
+        let names = |map: BTreeMap<String, Wish>| map.into_keys().collect::<Vec<_>>();
+        assert_eq!(names(within.userinfo), ["name", "x#y"]);
+        assert_eq!(names(within.id_token), ["acr"]);
+        assert_eq!(request.clone().within(None), request);
     }
 
     #[test]

@@ -158,7 +158,9 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
     let max_age = max_age(parameters, client).map_err(refuse)?;
     let claims = match parameters.get("claims") {
         None => ClaimsRequest::default(),
-        Some(text) => ClaimsRequest::parse(text).map_err(refuse)?,
+        Some(text) => ClaimsRequest::parse(text)
+            .map_err(refuse)?
+            .within(client.scope_limit.as_ref()),
     };
     let request = AuthorizationRequest {
         client: client.id.clone(),
