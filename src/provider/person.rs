@@ -100,6 +100,16 @@ pub fn claims(person: &Person) -> Map<String, Value> {
     held
 }
 
+/// What may be told by a grant whose login was proven by `amr` at `auth_time`. A phone is a factor, not a person: what SMS
+/// alone was given before the real name was proven does not grow by it.
+pub fn claims_under(person: &Person, amr: &[String], auth_time: UnixTime) -> Map<String, Value> {
+    let mut held = claims(person);
+    if amr == ["sms"] && person.verified_at.is_some_and(|at| at > auth_time) {
+        held.retain(|name, _| !super::claims::VERIFIED.contains(&name.as_str()));
+    }
+    held
+}
+
 /// The same as a person is shown them before agreeing: masked where they are sensitive.
 pub fn masked_claims(person: &Person) -> Map<String, Value> {
     let mut shown = claims(person);

@@ -225,6 +225,17 @@ impl TokenRequest {
                         "the refresh token is unknown, expired, revoked or used before",
                     )));
                 };
+                // What its federation or an operator took from the client since is not renewed.
+                let limit = client.scope_limit.as_ref();
+                let claims = &grant.terms.claims;
+                if !limit.is_none_or(|l| within(&grant.terms.scope, l))
+                    || claims.clone().within(limit) != *claims
+                {
+                    grants::revoke(conn, &grant.id, "client_narrowed", now).await?;
+                    return Ok(Err(Error::invalid_grant(
+                        "the client may no longer have all that was granted",
+                    )));
+                }
                 // RFC 6749 §6: the same or narrower.
                 let scope = match scope {
                     None => grant.terms.scope.clone(),
@@ -258,7 +269,9 @@ impl TokenRequest {
         {
             let person = person::find(conn, &*provider.house.sealer, &grant.person).await?;
             person.map_or_else(serde_json::Map::new, |p| {
-                claims::for_id_token(&grant.terms.claims, &person::claims(&p))
+                let terms = &grant.terms;
+                let held = person::claims_under(&p, &terms.amr, terms.auth_time);
+                claims::for_id_token(&terms.claims, &held)
             })
         } else {
             serde_json::Map::new()
@@ -276,6 +289,13 @@ impl TokenRequest {
             claims,
         }))
     }
+}
+
+/// Whether a client with this limit could be granted `scope`; `openid` is not limited.
+fn within(scope: &Scope, limit: &Scope) -> bool {
+    scope
+        .iter()
+        .all(|name| name == Scope::OPENID || limit.contains(name))
 }
 
 /// A client that has proven itself; an assertion is still to be marked in the transaction that acts on it.

@@ -74,8 +74,9 @@ async fn tell(provider: &ProviderHouse, token: &str) -> Result<Result<Value, Err
     let Some(person) = person::find(&mut conn, &*house.sealer, &grant.person).await? else {
         return invalid("the account is closed");
     };
-    let mut told =
-        claims::for_userinfo(&token.scope, &grant.terms.claims, &person::claims(&person));
+    let terms = &grant.terms;
+    let held = person::claims_under(&person, &terms.amr, terms.auth_time);
+    let mut told = claims::for_userinfo(&token.scope, &terms.claims, &held);
     told.insert("sub".to_owned(), token.sub.into());
     Ok(Ok(Value::Object(told)))
 }

@@ -162,31 +162,42 @@ impl TestHouse {
         password::set(&mut tx, &id, "not a hash", self.now())
             .await
             .unwrap();
-        if verified {
-            let proof = Proof {
-                name: Name::parse("测试甲").unwrap(),
-                number: IdNumber::parse("449999195003010014", self.now()).unwrap(),
-                evidence: Evidence {
-                    source: "register".to_owned(),
-                    method: Method::Match3,
-                    check_id: "chk".to_owned(),
-                    at: self.now(),
-                },
-            };
-            binding::bind(
-                &mut tx,
-                keys,
-                &mut rng,
-                &id,
-                &proof,
-                Takeover::NotAsked,
-                self.now(),
-            )
-            .await
-            .unwrap();
-        }
         tx.commit().await.unwrap();
+        if verified {
+            self.prove_name(&id).await;
+        }
         id
+    }
+
+    /// The register agrees to name, number and phone.
+    pub async fn prove_name(&self, id: &PersonId) {
+        let keys = Keys {
+            sealer: &*self.ring,
+            indexer: &*self.ring,
+        };
+        let proof = Proof {
+            name: Name::parse("测试甲").unwrap(),
+            number: IdNumber::parse("449999195003010014", self.now()).unwrap(),
+            evidence: Evidence {
+                source: "register".to_owned(),
+                method: Method::Match3,
+                check_id: "chk".to_owned(),
+                at: self.now(),
+            },
+        };
+        let mut tx = self.store.write().await.unwrap();
+        binding::bind(
+            &mut tx,
+            keys,
+            &mut RngSource::System.rng(),
+            id,
+            &proof,
+            Takeover::NotAsked,
+            self.now(),
+        )
+        .await
+        .unwrap();
+        tx.commit().await.unwrap();
     }
 
     pub async fn session(&self, person: &PersonId, factors: &[Factor]) -> (Session, Browser<'_>) {

@@ -8,7 +8,7 @@ use hefu::id::PersonId;
 use hefu::provider::grants;
 use serde_json::{Value, json};
 
-use super::{Browser, ISSUER, SHOP_CB, TestHouse, basic, payload};
+use super::{Browser, CHALLENGE, ISSUER, SHOP_CB, TestHouse, VERIFIER, basic, payload};
 use crate::support::federation::LEAF;
 
 async fn citizen(house: &TestHouse) -> (PersonId, Browser<'_>) {
@@ -466,4 +466,114 @@ async fn bodies_that_are_not_read() {
         .body(Body::from("code=a&code=b"))
         .unwrap();
     assert_eq!(house.send(twice).await.json()["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn what_policy_took_from_the_scopes_is_not_to_be_had_by_name() {
+    let house = TestHouse::new().await;
+    let (_, mut browser) = citizen(&house).await;
+    // `profile`, which carries it, is not among the leaf's scopes.
+    let asked = json!({"claims": {"userinfo": {"birthdate": null}, "id_token": {"birthdate": {"essential": true}}}});
+    let code = browser.ask("1", asked).await.told()["code"].clone();
+    let tokens = house.redeem(&code, "a", &[]).await.json();
+    let id_token = payload(tokens["id_token"].as_str().unwrap());
+    let told = house
+        .userinfo(tokens["access_token"].as_str().unwrap())
+        .await
+        .json();
+    assert!(id_token.get("birthdate").is_none() && told.get("birthdate").is_none());
+    assert_eq!(told["name"], "测试甲");
+}
+
+#[tokio::test]
+async fn sms_alone_before_the_real_name_opens_none_of_it_after() {
+    let house = TestHouse::new().await;
+    let person = house.citizen(false).await;
+    house.consent(&person, "shop", "openid profile phone").await;
+    let (_, mut browser) = house.session(&person, &[Factor::Sms]).await;
+    let told = browser
+        .ask_plain("shop", SHOP_CB, &[("scope", "openid profile phone")])
+        .await
+        .told();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &told["code"]),
+        ("redirect_uri", SHOP_CB),
+    ];
+    let tokens = house
+        .post("/token", &form, Some(&basic("shop", "shop secret")))
+        .await
+        .json();
+    house.clock.advance(10);
+    house.prove_name(&person).await;
+    let told = house
+        .userinfo(tokens["access_token"].as_str().unwrap())
+        .await
+        .json();
+    assert_eq!(told["phone_number"], "+8614000000001");
+    assert!(
+        told.get("name").is_none() && told.get("birthdate").is_none(),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_taken_from_a_client_is_not_renewed() {
+    let house = TestHouse::new().await;
+    let (person, mut browser) = citizen(&house).await;
+    let id = hefu::id::ClientId("late".to_owned());
+    let redirect_uri = "https://late.example/cb";
+    let metadata = |scope: &str| {
+        json!({"redirect_uris": [redirect_uri], "scope": scope, "token_endpoint_auth_method": "none",
+            "id_token_signed_response_alg": "ES256", "grant_types": ["authorization_code", "refresh_token"]})
+    };
+    let granted = "openid profile phone offline_access";
+    hefu::client::registered::add(
+        &mut *house.store.read().await.unwrap(),
+        &mut hefu::random::RngSource::System.rng(),
+        &id,
+        metadata(granted).as_object().unwrap(),
+        house.now(),
+    )
+    .await
+    .unwrap();
+    house.consent(&person, "late", granted).await;
+    let told = browser
+        .ask_plain(
+            "late",
+            redirect_uri,
+            &[
+                ("scope", granted),
+                ("code_challenge", CHALLENGE),
+                ("code_challenge_method", "S256"),
+            ],
+        )
+        .await
+        .told();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &told["code"]),
+        ("redirect_uri", redirect_uri),
+        ("code_verifier", VERIFIER),
+        ("client_id", "late"),
+    ];
+    let tokens = house.post("/token", &form, None).await.json();
+    let refresh = async |token: &str| {
+        let form = [
+            ("grant_type", "refresh_token"),
+            ("refresh_token", token),
+            ("client_id", "late"),
+        ];
+        house.post("/token", &form, None).await.json()
+    };
+    let tokens = refresh(tokens["refresh_token"].as_str().unwrap()).await;
+    sqlx::query("UPDATE clients SET metadata = $1 WHERE id = $2")
+        .bind(metadata("openid phone offline_access").to_string())
+        .bind(&id)
+        .execute(&mut *house.store.read().await.unwrap())
+        .await
+        .unwrap();
+    house.clock.advance(10);
+    let refused = refresh(tokens["refresh_token"].as_str().unwrap()).await;
+    assert_eq!(refused["error"], "invalid_grant", "{refused}");
 }
