@@ -265,11 +265,13 @@ impl<'a> Now<'a> {
     ) -> Self {
         // What was proven in this interaction counts only for the session it was proven in.
         let same = session.is_some_and(|s| Some(&s.id) == interaction.session.as_ref());
+        // A further factor makes an old login stronger, not newer: `auth_time` would deny it.
+        let logged_in = session.is_some_and(|s| s.auth_time >= interaction.begun_at);
         Self {
             session,
             known,
             consent,
-            authenticated_at: interaction.authenticated_at.filter(|_| same),
+            authenticated_at: interaction.authenticated_at.filter(|_| same && logged_in),
             consented_at: interaction.consented_at.filter(|_| same),
             put_off: interaction.put_off_at.is_some(),
             time,

@@ -369,6 +369,17 @@ fn what_another_session_proved_does_not_count() {
         session: Some(s.id.clone()),
         ..interaction
     };
+    // A further factor was shown here; the login itself is as old as before.
+    asked.max_age = Some(100);
+    for prompt in [true, false] {
+        asked.prompt.login = prompt;
+        assert_eq!(
+            next(&asked, &Now::of(&own, Some(&s), Some(&k), Some(&agreed), T)),
+            Step::Reauthenticate
+        );
+    }
+    asked.prompt.login = true;
+    let s = session(&[Password], T.0);
     assert_eq!(
         next(&asked, &Now::of(&own, Some(&s), Some(&k), Some(&agreed), T)),
         Step::Answer { level: Level::L1 }

@@ -19,6 +19,9 @@ use crate::web::page::{page_leading_to, see_other};
 use crate::web::provider_house::{Provider, ProviderHouse, asking};
 use crate::web::view::login::{Consent, Item};
 
+/// Claims that an account may lack today and have tomorrow.
+const FILLED_LATER: [&str; 4] = ["name", "birthdate", "cn_id_number_masked", "phone_number"];
+
 pub(super) async fn show(
     State(provider): State<Provider>,
     Path(id): Path<String>,
@@ -60,11 +63,12 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
     let held = person::masked_claims(&person);
     let items = interaction::items(&asked.request)
         .into_iter()
-        // Only what could be told: nobody agrees to an empty line.
         .filter_map(|claim| {
-            let value = match held.get(&claim)? {
-                serde_json::Value::String(text) => text.clone(),
-                // A flag beside its value says nothing of its own.
+            let value = match held.get(&claim) {
+                Some(serde_json::Value::String(text)) => text.clone(),
+                // Not known yet; the yes covers it all the same, once the person has proven it.
+                None if FILLED_LATER.contains(&claim.as_str()) => "—".to_owned(),
+                // What is never held, or a flag beside its value, says nothing of its own.
                 _ => return None,
             };
             Some(Item { claim, value })

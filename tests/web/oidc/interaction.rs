@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use hefu::authn::Factor;
 use hefu::id::SessionId;
 use hefu::provider::interaction::{Interaction, attach_session};
+use hefu::session;
 use serde_json::json;
 
 use super::{Browser, TestHouse};
@@ -104,7 +105,7 @@ async fn consent_is_asked_once_with_masked_values() {
     // More than was agreed to is asked again; prompt=consent always.
     for (jti, changes) in [
         ("3", json!({"prompt": "consent"})),
-        ("4", json!({"claims": {"id_token": {"birthdate": null}}})),
+        ("4", json!({"claims": {"id_token": {"phone_number": null}}})),
     ] {
         let path = begin(&mut browser, jti, changes).await;
         assert_eq!(
@@ -115,7 +116,7 @@ async fn consent_is_asked_once_with_masked_values() {
     let told = browser
         .ask(
             "5",
-            json!({"prompt": "none", "claims": {"userinfo": {"birthdate": null}}}),
+            json!({"prompt": "none", "claims": {"userinfo": {"phone_number": null}}}),
         )
         .await
         .told();
@@ -270,8 +271,7 @@ async fn login_again_means_in_this_interaction() {
     let house = TestHouse::new().await;
     let person = house.citizen(true).await;
     house.consent(&person, LEAF, "openid real_name").await;
-    let (session, mut browser) = house.session(&person, &[Factor::Password]).await;
-    house.clock.advance(100);
+    let (mut session, mut browser) = house.session(&person, &[Factor::Password]).await;
     for (i, changes) in [
         json!({"prompt": "login"}),
         json!({"max_age": 99}),
@@ -280,6 +280,7 @@ async fn login_again_means_in_this_interaction() {
     .into_iter()
     .enumerate()
     {
+        house.clock.advance(100);
         let mut quiet = changes.clone();
         quiet["prompt"] = json!("none");
         if changes.get("prompt").is_none() {
@@ -295,6 +296,30 @@ async fn login_again_means_in_this_interaction() {
             format!("{path}/login"),
             "{changes}"
         );
+        // A further factor in the old session is no new login.
+        attach(&browser, &path, &session.id).await;
+        assert_eq!(
+            browser.get(&path).await.location().path(),
+            format!("{path}/login"),
+            "{changes}"
+        );
+        let login = session::Login {
+            person: &person,
+            factors: &[Factor::Password],
+            device: "test",
+            lifetime: 43_200,
+            replacing: Some(&session),
+        };
+        let mut rng = hefu::random::RngSource::System.rng();
+        let mut conn = house.store.read().await.unwrap();
+        let (again, handle) = session::begin(&mut conn, &mut rng, login, house.now())
+            .await
+            .unwrap();
+        drop(conn);
+        session = again;
+        browser
+            .cookies
+            .insert("__Host-hefu_session".to_owned(), handle.reveal().clone());
         attach(&browser, &path, &session.id).await;
         assert!(
             browser.get(&path).await.told().contains_key("code"),
@@ -308,4 +333,30 @@ async fn login_again_means_in_this_interaction() {
             .told()
             .contains_key("code")
     );
+}
+
+#[tokio::test]
+async fn the_consent_names_also_what_is_not_known_yet() {
+    let house = TestHouse::new().await;
+    let person = house.citizen(false).await;
+    let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
+    let answer = browser
+        .ask_plain(
+            "shop",
+            super::SHOP_CB,
+            &[("scope", "openid profile phone email")],
+        )
+        .await;
+    let path = answer.location().path().to_owned();
+    let page = browser.get(&format!("{path}/consent")).await;
+    // Whoever proves their name later has told it to this platform with this yes.
+    for (item, shown) in [
+        ("name", true),
+        ("birthdate", true),
+        ("phone_number", true),
+        ("email", false),
+    ] {
+        let there = page.body.contains(&format!("id=\"consent-item-{item}\""));
+        assert_eq!(there, shown, "{item}");
+    }
 }
