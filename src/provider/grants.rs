@@ -81,9 +81,14 @@ pub struct Lives {
 const COLUMNS: &str = "grants.id, grants.subject, grants.actor, grants.client, grants.session, grants.terms, \
      grants.offline_until, grants.expires_at";
 
-/// A session that ended, by whatever hand, takes along what does not work without it.
-const ALIVE: &str = "grants.revoked_at IS NULL AND grants.expires_at > $2 AND (grants.offline_until > $2 \
-     OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = grants.session AND sessions.ended_at IS NULL AND sessions.expires_at > $2))";
+/// A session that ended, by whatever hand, takes along what does not work without it; one that ended for security takes
+/// everything. That, and a withdrawn consent, are looked at here, beside the revocation that goes with them: a grant that was
+/// being issued at that very moment is seen by no revocation.
+const ALIVE: &str = "grants.revoked_at IS NULL AND grants.expires_at > $2 AND ((grants.offline_until > $2 \
+     AND NOT EXISTS (SELECT 1 FROM sessions WHERE sessions.id = grants.session AND sessions.ended_why = 'security')) \
+     OR EXISTS (SELECT 1 FROM sessions WHERE sessions.id = grants.session AND sessions.ended_at IS NULL AND sessions.expires_at > $2)) \
+     AND NOT EXISTS (SELECT 1 FROM consents WHERE consents.subject = grants.subject AND consents.client = grants.client \
+     AND consents.withdrawn_at >= grants.issued_at)";
 
 impl Grant {
     fn read(row: &AnyRow) -> Result<Self, Error> {

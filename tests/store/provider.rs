@@ -695,3 +695,57 @@ async fn who_is_present_is_read_with_their_consent() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_grant_that_raced_with_what_ends_it_does_not_work() {
+    for_each_database(async |store| {
+        let person = account(&store).await?;
+        let mut conn = store.read().await?;
+        let offline = terms("openid offline_access");
+        // Everything was ended for security; a request that had read the session before writes its grant after.
+        let (session, _) = begin(&store, &person).await?;
+        session::end(&mut conn, &session.id, End::Security, NOW).await?;
+        grants::revoke_person(&mut conn, &person, "test", NOW).await?;
+        let late = issue(&store, &person, &session.id, &offline, None)
+            .await?
+            .expect("a code");
+        assert_eq!(
+            grants::redeem(&mut conn, &late, &client(), NOW).await?,
+            None
+        );
+        // The same with a consent that is being withdrawn.
+        let (session, _) = begin(&store, &person).await?;
+        let (id, none) = (client(), BTreeSet::new());
+        let yes = consent::Yes {
+            person: &person,
+            client: &id,
+            scope: &offline.scope,
+            claims: &none,
+            platform: "x",
+            lifetime: 1000,
+        };
+        consent::give(&mut conn, &mut rng(), &yes, NOW).await?;
+        let given = consent::find(&mut conn, &person, &id, NOW)
+            .await?
+            .expect("a consent");
+        grants::withdraw_consent(&mut conn, &person, &given.id, NOW).await?;
+        let late = issue(&store, &person, &session.id, &offline, None)
+            .await?
+            .expect("a code");
+        assert_eq!(
+            grants::redeem(&mut conn, &late, &client(), NOW).await?,
+            None
+        );
+        consent::give(&mut conn, &mut rng(), &yes, NOW).await?;
+        let again = issue(&store, &person, &session.id, &offline, None)
+            .await?
+            .expect("a code");
+        assert!(
+            grants::redeem(&mut conn, &again, &client(), NOW)
+                .await?
+                .is_some()
+        );
+        Ok(())
+    })
+    .await;
+}
