@@ -145,6 +145,19 @@ pub async fn set(
     Ok(())
 }
 
+/// Whether the stored hash is still `phc`. The row is held until the transaction ends: a change of the password that comes
+/// now waits, and then finds the session that was begun here.
+pub async fn hold(conn: &mut Conn, person: &PersonId, phc: &str) -> Result<bool, Error> {
+    let held: Option<PersonId> = sqlx::query_scalar(
+        "UPDATE passwords SET phc = $2 WHERE person = $1 AND phc = $2 RETURNING person",
+    )
+    .bind(person)
+    .bind(phc)
+    .fetch_optional(conn)
+    .await?;
+    Ok(held.is_some())
+}
+
 /// Replaces the hash of an unchanged password that was made under older parameters, unless it changed meanwhile.
 pub async fn rehash(conn: &mut Conn, person: &PersonId, old: &str, new: &str) -> Result<(), Error> {
     sqlx::query("UPDATE passwords SET phc = $3 WHERE person = $1 AND phc = $2")

@@ -573,3 +573,31 @@ async fn a_passkey_is_added_used_renamed_and_removed() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_login_holds_the_password_that_it_was_given() {
+    for_each_database(async |store| {
+        let person = account(&store).await?;
+        password::set(&mut *store.read().await?, &person, "old", NOW).await?;
+        let mut login = store.write().await?;
+        assert!(password::hold(&mut login, &person, "old").await?);
+        let change = tokio::spawn({
+            let (store, person) = (store.clone(), person.clone());
+            async move {
+                let mut tx = store.write().await?;
+                password::set(&mut tx, &person, "new", NOW).await?;
+                tx.commit().await
+            }
+        });
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        assert!(!change.is_finished(), "the change waits for the login");
+        login.commit().await?;
+        change.await??;
+        let mut tx = store.write().await?;
+        assert!(!password::hold(&mut tx, &person, "old").await?);
+        assert!(password::hold(&mut tx, &person, "new").await?);
+        tx.commit().await?;
+        Ok(())
+    })
+    .await;
+}

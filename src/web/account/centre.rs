@@ -207,7 +207,7 @@ pub async fn submit_password(member: Member, body: Bytes) -> Answer {
     }
     let refused = |problem| member.again(&password_page(&member, member.frame_with(problem)));
     match check_password(&member, &member.person.id, form.text("current-password")).await? {
-        Checked::Right => {}
+        Checked::Right(_) => {}
         Checked::Busy => return busy(&member),
         Checked::Refused(Problem::TooManyTries { minutes }) => {
             return refused(Problem::TooManyTries { minutes });

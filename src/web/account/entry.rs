@@ -56,7 +56,7 @@ pub struct Entry {
     pub phone_verified: bool,
     /// The person says that the account which had this phone is somebody else's.
     pub new_holder: bool,
-    /// Whose password is being set, or who still owes a second factor.
+    /// Whose password is being set, who still owes a second factor, whose the proof is.
     pub person: Option<PersonId>,
     pub proof: Option<KeptProof>,
     /// Where to go on.

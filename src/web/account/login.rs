@@ -96,8 +96,11 @@ pub async fn submit(door: Door, body: Bytes) -> Answer {
         password::rehash(&mut tx, &person, old, new).await?;
     }
     // The password may have been changed while this one was being checked.
-    let unchanged = password::find(&mut tx, &person).await?;
-    if unchanged.is_none() || (unchanged != stored && unchanged != fresh_hash) {
+    let unchanged = match fresh_hash.or(stored) {
+        Some(phc) => password::hold(&mut tx, &person, &phc).await?,
+        None => false,
+    };
+    if !unchanged {
         tx.commit().await?;
         return refused(Problem::LoginRefused);
     }
@@ -153,14 +156,14 @@ pub async fn submit_second(door: Door, body: Bytes) -> Answer {
     let Some(id) = pending(&door).await? else {
         return door.go_door("/login");
     };
-    match check_password(&door, &id, form.text("password")).await? {
-        Checked::Right => {}
+    let phc = match check_password(&door, &id, form.text("password")).await? {
+        Checked::Right(phc) => phc,
         Checked::Busy => return busy(&door),
         Checked::Refused(problem) => {
             let page = second_page(&door, door.frame_with(problem), &id).await?;
             return door.again(&page);
         }
-    }
+    };
     let mut tx = door.house().store.write().await?;
     // Its one use decides between two who post it at once.
     let taken = entry::take(
@@ -171,7 +174,9 @@ pub async fn submit_second(door: Door, body: Bytes) -> Answer {
         door.now,
     )
     .await?;
-    if taken.and_then(|entry| entry.person).as_ref() != Some(&id) {
+    if taken.and_then(|entry| entry.person).as_ref() != Some(&id)
+        || !password::hold(&mut tx, &id, &phc).await?
+    {
         tx.commit().await?;
         return door.go_door("");
     }
@@ -209,7 +214,8 @@ pub async fn admit(door: &Visit, mut tx: Tx, id: &PersonId, factors: &[Factor]) 
 
 /// How a password that must belong to a known person fared.
 pub enum Checked {
-    Right,
+    /// With the stored hash that it fits.
+    Right(String),
     Refused(Problem),
     Busy,
 }
@@ -229,14 +235,14 @@ pub async fn check_password(visit: &Visit, id: &PersonId, typed: &str) -> Result
     let stored = password::find(&mut tx, id).await?;
     tx.commit().await?;
     let typed = Secret::new(typed.to_owned());
-    Ok(match verify(visit, typed, stored).await {
-        None => Checked::Busy,
-        Some(Verdict::Wrong) => Checked::Refused(Problem::LoginRefused),
-        Some(Verdict::Right | Verdict::RightButOld) => {
+    Ok(match (verify(visit, typed, stored.clone()).await, stored) {
+        (None, _) => Checked::Busy,
+        (Some(Verdict::Wrong), _) | (_, None) => Checked::Refused(Problem::LoginRefused),
+        (Some(Verdict::Right | Verdict::RightButOld), Some(phc)) => {
             let mut tx = visit.house().store.write().await?;
             forgive(visit, &mut tx, id.as_str()).await?;
             tx.commit().await?;
-            Checked::Right
+            Checked::Right(phc)
         }
     })
 }

@@ -14,8 +14,8 @@ use crate::authn::Factor;
 use crate::authn::password;
 use crate::crypto::Secret;
 use crate::id::PersonId;
-use crate::identity::{Method, Phone, binding, person};
-use crate::store::Tx;
+use crate::identity::{IdNumber, Method, Phone, binding, person};
+use crate::store::{Conn, Error, Tx};
 use crate::web::page::with_cookie;
 use crate::web::view::Frame;
 use crate::web::view::entry::{NewPassword, PasswordPurpose, ProofPurpose, RealName};
@@ -91,6 +91,7 @@ pub async fn submit_proof(door: Door, body: Bytes) -> Answer {
     // never recovered into.
     if let Some((id, Method::Match3)) = holder {
         entry.person = Some(id);
+        entry.proof = Some(verify::keep(&proof));
         entry::save(
             &mut tx,
             keys.sealer,
@@ -149,9 +150,15 @@ pub async fn submit_password(door: Door, body: Bytes) -> Answer {
     let (keys, place) = (door.keys(), door.place());
     let mut tx = door.house().store.write().await?;
     let taken = entry::take(&mut tx, keys.sealer, Kind::Recover, &place, door.now).await?;
-    if taken.and_then(|entry| entry.person).as_ref() != Some(&id) {
+    let Some(taken) = taken.filter(|entry| {
+        entry.person.as_ref() == Some(&id) && entry.phone.as_deref() == Some(phone.e164())
+    }) else {
         tx.commit().await?;
         return door.go_door("");
+    };
+    if !still_entitled(&door, &mut tx, &id, &phone, &taken).await? {
+        tx.commit().await?;
+        return door.go_door("/recover");
     }
     let before = person::find(&mut tx, keys.sealer, &id)
         .await?
@@ -171,6 +178,31 @@ pub async fn submit_password(door: Door, body: Bytes) -> Answer {
     codes::tell(&door, before.filter(|_| changed), Text::PhoneChanged);
     codes::tell(&door, Some(phone), Text::PasswordChanged);
     Ok(with_cookie(door.go_door("")?, cookie))
+}
+
+/// Whether what opened this door still does: an hour may have passed, in which the account got a real name, or the phone or
+/// the document went to somebody else.
+async fn still_entitled(
+    door: &Door,
+    conn: &mut Conn,
+    id: &PersonId,
+    phone: &Phone,
+    entry: &Entry,
+) -> Result<bool, Error> {
+    let keys = door.keys();
+    let open = person::find(conn, keys.sealer, id)
+        .await?
+        .filter(|person| person.closed_at.is_none());
+    let Some(person) = open else { return Ok(false) };
+    let Some(proof) = &entry.proof else {
+        let holder = person::by_phone(conn, keys.indexer, phone).await?;
+        return Ok(person.number.is_none() && holder.as_ref() == Some(id));
+    };
+    let Ok(number) = IdNumber::parse(&proof.number, door.now) else {
+        return Ok(false);
+    };
+    let holder = binding::holder(conn, keys, &number).await?;
+    Ok(holder.is_some_and(|(holder, method)| holder == *id && method == Method::Match3))
 }
 
 /// What the password of `id` must not hold.

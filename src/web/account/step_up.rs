@@ -36,7 +36,7 @@ pub async fn show(member: Member) -> Answer {
 pub async fn submit(member: Member, body: Bytes) -> Answer {
     let form = member.form(&body)?;
     match check_password(&member, &member.person.id, form.text("password")).await? {
-        Checked::Right => {}
+        Checked::Right(_) => {}
         Checked::Busy => return busy(&member),
         Checked::Refused(problem) => {
             let means = offered(&member).await?;

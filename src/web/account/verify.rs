@@ -80,6 +80,7 @@ pub async fn submit(member: Member, body: Bytes) -> Answer {
         Binding::Held { .. } => {
             // The proof waits for the answer; nothing of the other account is told but that it is there.
             let kept = Entry {
+                person: Some(member.person.id.clone()),
                 proof: Some(keep(&proof)),
                 ..Entry::default()
             };
@@ -346,6 +347,8 @@ async fn kept(member: &Member) -> Result<Option<Proof>, Failure> {
     )
     .await?;
     Ok(entry
+        // An interaction outlasts a change of accounts; the proof is of the phone of the one that gave it.
+        .filter(|entry| entry.person.as_ref() == Some(&member.person.id))
         .and_then(|entry| entry.proof)
         .filter(|kept| member.now.since(kept.at) <= PROOF_WAITS)
         .and_then(|kept| {
@@ -362,7 +365,7 @@ async fn kept(member: &Member) -> Result<Option<Proof>, Failure> {
         }))
 }
 
-fn keep(proof: &Proof) -> KeptProof {
+pub fn keep(proof: &Proof) -> KeptProof {
     KeptProof {
         name: proof.name.as_str().to_owned(),
         number: proof.number.plain().to_owned(),

@@ -107,3 +107,29 @@ async fn an_account_without_a_real_name_needs_its_phone_only() {
         .await;
     assert_eq!(browser.at, "/account");
 }
+
+#[tokio::test]
+async fn a_code_given_before_the_real_name_resets_no_password_after_it() {
+    let house = TestHouse::new().await;
+    let mut owner = house.browser();
+    owner.create("14000000006").await;
+    house.clock.advance(120);
+    let mut browser = house.browser();
+    let base = browser.arrive().await;
+    let page = browser.prove_phone(&base, "/recover", "14000000006").await;
+    assert!(page.has("password-form"));
+    owner
+        .submit(
+            "/account/verify",
+            &[("name", "测试己"), ("number", "219999197908080072")],
+        )
+        .await;
+    assert_eq!(owner.at, "/account?notice=verified");
+    let page = browser
+        .post_with(&page.csrf(), &format!("{base}/recover/password"), &FIELDS)
+        .await;
+    assert!(page.has("phone-form"), "{}", page.body);
+    assert!(browser.session().is_none());
+    let mut check = house.browser();
+    assert!(check.log_in("14000000006").await.has("person-name"));
+}

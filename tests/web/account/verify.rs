@@ -180,3 +180,37 @@ async fn the_stronger_proof_takes_the_document_and_ends_the_squatters_sessions()
     .unwrap();
     assert_eq!(moved, 1);
 }
+
+#[tokio::test]
+async fn a_proof_that_waits_is_nobody_elses() {
+    let house = TestHouse::new().await;
+    let mut squatter = house.browser();
+    squatter.create("13900000001").await;
+    let squatters = house.holder_of("13900000001").await.unwrap();
+    person::detach_phone(&mut *house.store.read().await.unwrap(), &squatters)
+        .await
+        .unwrap();
+    squatter.submit("/account/verify", &JI).await;
+    house.browser().create("13900000002").await;
+    let thief = house.holder_of("13900000002").await.unwrap();
+
+    // One browser, two people, three logins under way.
+    let mut browser = house.browser();
+    let open = browser.arrive().await;
+    let other = browser.arrive().await;
+    browser.create("14000000006").await;
+    let page = browser.submit(&format!("{open}/verify"), &JI).await;
+    assert!(page.has("takeover-form"), "{}", page.body);
+    browser
+        .submit(
+            &format!("{other}/login"),
+            &[("username", "13900000002"), ("password", PASSWORD)],
+        )
+        .await;
+    let token = browser.get(&format!("{open}/verify")).await.csrf();
+    browser
+        .post_with(&token, &format!("{open}/verify/existing"), &[])
+        .await;
+    assert!(!house.person(&thief).await.has_real_name());
+    assert!(house.person(&squatters).await.provisional);
+}
