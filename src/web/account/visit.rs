@@ -113,7 +113,7 @@ impl Visit {
     async fn new(parts: &mut Parts, state: &AccountHouse) -> Self {
         let house = &state.provider.house;
         let (browser, new_cookie) = csrf::browser(house, &parts.headers);
-        let Ok(Source(source)) = Source::from_request_parts(parts, state).await;
+        let Ok(source) = Source::from_request_parts(parts, state).await;
         Self {
             provider: state.provider.clone(),
             people: state.people.clone(),
@@ -122,7 +122,7 @@ impl Visit {
             new_cookie,
             preferences: Preferences::of(&parts.headers),
             path: whole_path(parts, &state.provider.root()),
-            source: source.to_string(),
+            source: source.counted(),
             headers: parts.headers.clone(),
             interaction: None,
             session: None,
