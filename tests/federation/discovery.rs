@@ -466,3 +466,27 @@ async fn an_explanation_tells_every_hop() {
     assert!(text.contains("NOT trusted: no chain is valid"), "{text}");
     assert_eq!(told.to_json()["trusted"], false);
 }
+
+#[tokio::test]
+async fn a_worthless_chain_does_not_make_us_ask_others_again() {
+    let world = World::new();
+    world.entity(TOP, &[], json!({}));
+    world.entity(
+        LEAF,
+        &["https://nobody.example"],
+        relying_party("https://leaf.example/cb"),
+    );
+    let resolver = world.resolver();
+    let resolve = async |hint: Option<&[String]>| {
+        resolver
+            .resolve(&entity_id(LEAF), hint, world.now())
+            .await
+            .is_err()
+    };
+    assert!(resolve(None).await);
+    let fetches = world.fetches();
+    for hint in [vec![], vec!["x".to_owned()]] {
+        assert!(resolve(Some(&hint)).await);
+    }
+    assert_eq!(world.fetches(), fetches);
+}

@@ -238,6 +238,7 @@ impl Resolver {
         hint: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
+        let mut failed = None;
         if let Some(entry) = self.chains.find(subject, anchor).await {
             match &*entry {
                 ChainEntry::Held(held) if now < held.chain.expires_at() => {
@@ -246,9 +247,8 @@ impl Resolver {
                     }
                     return Ok(Arc::clone(&held.chain));
                 }
-                // A chain that came with the request may still be good where our own search failed.
-                ChainEntry::Failed { error, until } if now < *until && hint.is_none() => {
-                    return Err(Arc::clone(error));
+                ChainEntry::Failed { error, until } if now < *until => {
+                    failed = Some(Arc::clone(error));
                 }
                 _ => self.chains.forget(subject, anchor).await,
             }
@@ -264,6 +264,11 @@ impl Resolver {
                 }
                 return Ok(Arc::clone(&held.chain));
             }
+        }
+        // A chain that came with the request may still be good where our own search failed; one that is not good does not
+        // make us search again, or a stranger could have us ask others as often as they please.
+        if let Some(error) = failed {
+            return Err(error);
         }
         let entry = self
             .chains
