@@ -13,7 +13,7 @@ use crate::id::ClientId;
 use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, Scope};
 
-pub use platform::{Hop, Platform, Vouched};
+pub use platform::{Hop, Name, Platform, Vouched};
 
 /// Which rules hold for a client where specifications disagree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,7 +8,7 @@ use crate::clock::UnixTime;
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Platform {
     /// The vouched-for name; never the one a stranger gives itself.
-    pub name: Option<String>,
+    pub name: Option<Name>,
     /// The host people know it by, shown when there is no name.
     pub host: String,
     pub vouched: Vouched,
@@ -18,13 +18,39 @@ pub struct Platform {
     pub tos_uri: Option<String>,
 }
 
+/// What something is called, in the languages of our pages: the same twice where its voucher gives one text only.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Name {
+    pub chinese: String,
+    pub english: String,
+}
+
+impl Name {
+    /// The same in both languages.
+    pub fn plain(text: &str) -> Self {
+        Self {
+            chinese: text.to_owned(),
+            english: text.to_owned(),
+        }
+    }
+
+    /// For a page in the language `tag` (RFC 5646).
+    pub fn in_language(&self, tag: &str) -> &str {
+        if tag == "en" {
+            &self.english
+        } else {
+            &self.chinese
+        }
+    }
+}
+
 /// By whom.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Vouched {
     /// A trust chain to the anchor; `region` in words, for example 广东省.
     Chain {
-        region: String,
+        region: Name,
     },
     /// An operator of this provider registered it by hand.
     Registered,
@@ -34,7 +60,7 @@ pub enum Vouched {
 /// One party of the chain in words.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Hop {
-    pub name: String,
+    pub name: Name,
     pub entity_id: String,
     /// Until when its superior's word holds; `None` for the anchor.
     pub vouched_until: Option<UnixTime>,
@@ -52,11 +78,11 @@ impl Platform {
         }
     }
 
-    /// What it is called on our pages.
+    /// What it is called in what is written down, whatever language the page was in.
     pub fn shown_name(&self) -> &str {
         match (&self.vouched, &self.name) {
             (Vouched::No, _) | (_, None) => &self.host,
-            (_, Some(name)) => name,
+            (_, Some(name)) => &name.chinese,
         }
     }
 }

@@ -5,7 +5,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use url::Url;
 
-use super::{Client, MetadataError, Platform, Profile, Vouched};
+use super::{Client, MetadataError, Name, Platform, Profile, Vouched};
 use crate::clock::UnixTime;
 use crate::crypto::{Secret, sha256};
 use crate::id::ClientId;
@@ -80,7 +80,11 @@ fn platform(metadata: &Map<String, Value>) -> Platform {
         .and_then(|uri| Url::parse(uri).ok()?.host_str().map(str::to_owned))
         .unwrap_or_default();
     Platform {
-        name: text("client_name"),
+        // OIDC Dynamic Client Registration 1.0 §2.1: `#` and a language tag.
+        name: text("client_name").map(|chinese| Name {
+            english: text("client_name#en").unwrap_or_else(|| chinese.clone()),
+            chinese,
+        }),
         vouched: Vouched::Registered,
         policy_uri: text("policy_uri"),
         tos_uri: text("tos_uri"),

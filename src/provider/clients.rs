@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::{
-    Authentication, BackChannel, Client, Hop, MetadataError, Platform, Profile, Subject, Vouched,
-    registered,
+    Authentication, BackChannel, Client, Hop, MetadataError, Name, Platform, Profile, Subject,
+    Vouched, registered,
 };
 use crate::clock::UnixTime;
 use crate::config;
 use crate::federation::registration::{
-    Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
+    Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
 };
 use crate::id::ClientId;
 use crate::store::{self, Store};
@@ -214,33 +214,30 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
 
 /// What the chain says in words: the portal's name as its superior vouches for it, and who stands above.
 fn platform(party: &ResolvedRelyingParty) -> Platform {
-    const LANGUAGES: [&str; 2] = ["zh-CN", "zh"];
-    let name = party
-        .display_name
-        .as_ref()
-        .map(|n| n.best(&LANGUAGES).to_owned());
+    let name = party.display_name.as_ref().map(in_both);
     let mut chain = vec![Hop {
-        name: name.clone().unwrap_or_else(|| party.host()),
+        name: name.clone().unwrap_or_else(|| Name::plain(&party.host())),
         entity_id: party.entity_id.to_string(),
         vouched_until: Some(party.expires_at),
     }];
     let last = party.superiors.len().saturating_sub(1);
     for (i, superior) in party.superiors.iter().enumerate() {
         chain.push(Hop {
-            name: superior.name.as_ref().map_or_else(
-                || superior.entity_id.host(),
-                |n| n.best(&LANGUAGES).to_owned(),
-            ),
+            name: superior
+                .name
+                .as_ref()
+                .map_or_else(|| Name::plain(&superior.entity_id.host()), in_both),
             entity_id: superior.entity_id.to_string(),
             vouched_until: (i != last).then_some(party.expires_at),
         });
     }
-    // From the province down to the immediate superior, as an address is said: 重庆市示范区.
-    let region: String = chain[1..chain.len().saturating_sub(1).max(1)]
-        .iter()
-        .rev()
-        .map(|hop| hop.name.as_str())
-        .collect();
+    let between = &chain[1..chain.len().saturating_sub(1).max(1)];
+    let english: Vec<&str> = between.iter().map(|hop| &*hop.name.english).collect();
+    let region = Name {
+        // As an address is said: 重庆市示范区; Demonstration District, Chongqing.
+        chinese: between.iter().rev().map(|hop| &*hop.name.chinese).collect(),
+        english: english.join(", "),
+    };
     Platform {
         vouched: match name {
             Some(_) => Vouched::Chain { region },
@@ -251,5 +248,12 @@ fn platform(party: &ResolvedRelyingParty) -> Platform {
         chain,
         policy_uri: None,
         tos_uri: None,
+    }
+}
+
+fn in_both(name: &Localized) -> Name {
+    Name {
+        chinese: name.best(&["zh-CN", "zh"]).to_owned(),
+        english: name.best(&["en"]).to_owned(),
     }
 }

@@ -87,14 +87,15 @@ fn hops(chain: &TrustChain) -> Vec<Hop> {
             };
             Hop {
                 entity: entity.to_string(),
-                name,
+                name_en: name.as_ref().map(|name| name.best(&["en"]).to_owned()),
+                name: name.map(|name| name.best(&["zh-CN", "zh-Hans", "zh"]).to_owned()),
                 vouched_until: superior.map(|statement| statement.exp),
             }
         })
         .collect()
 }
 
-fn name_in(statement: &EntityStatement) -> Option<String> {
+fn name_in(statement: &EntityStatement) -> Option<Localized> {
     [OPENID_RELYING_PARTY, OPENID_PROVIDER, FEDERATION_ENTITY]
         .iter()
         .filter_map(|entity_type| statement.metadata.get(*entity_type)?.as_object())
@@ -103,5 +104,4 @@ fn name_in(statement: &EntityStatement) -> Option<String> {
                 .iter()
                 .find_map(|name| Localized::parse(members, name))
         })
-        .map(|name| name.best(&["zh-CN", "zh-Hans", "zh"]).to_owned())
 }

@@ -53,6 +53,9 @@ pub struct Hop {
     pub entity: String,
     /// What it is called in the chain.
     pub name: Option<String>,
+    /// The same in English, where its superior says it.
+    #[serde(default)]
+    pub name_en: Option<String>,
     /// Until when its superior's word holds; `None` for the anchor.
     pub vouched_until: Option<UnixTime>,
 }

@@ -12,7 +12,7 @@ use super::error::{Fault, error_json, error_page, reference};
 use super::house::House;
 use super::preferences::Preferences;
 use super::view::error::ErrorKind;
-use super::view::{Asking, Frame, Hop, Place, Vouched};
+use super::view::{Asking, Frame, Hop, Language, Place, Vouched};
 use crate::brand::Brand;
 use crate::client::{self, Platform};
 use crate::clock::UnixTime;
@@ -119,14 +119,15 @@ impl ProviderHouse {
     }
 }
 
-/// Who asks, as the pages show it.
-pub fn asking(platform: &Platform) -> Asking {
+/// Who asks, as a page in `language` shows it.
+pub fn asking(platform: &Platform, language: Language) -> Asking {
+    let say = |name: &client::Name| name.in_language(language.tag()).to_owned();
     Asking {
-        name: platform.name.clone(),
+        name: platform.name.as_ref().map(say),
         host: platform.host.clone(),
         vouched: match &platform.vouched {
             client::Vouched::Chain { region } => Vouched::Chain {
-                region: region.clone(),
+                region: say(region),
             },
             client::Vouched::Registered => Vouched::Registered,
             client::Vouched::No => Vouched::No,
@@ -135,7 +136,7 @@ pub fn asking(platform: &Platform) -> Asking {
             .chain
             .iter()
             .map(|hop| Hop {
-                name: hop.name.clone(),
+                name: say(&hop.name),
                 entity_id: hop.entity_id.clone(),
                 vouched_until: hop.vouched_until,
             })

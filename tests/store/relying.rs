@@ -134,6 +134,7 @@ async fn begin(
     let hop = Hop {
         entity: "https://gd.example".to_owned(),
         name: Some("广东".to_owned()),
+        name_en: None,
         vouched_until: Some(NOW),
     };
     let mut conn = store.read().await?;

@@ -122,6 +122,10 @@ mod tests {
             Localized::parse(members.as_object().unwrap(), "client_name"),
             None
         );
+        let members = json!({"client_name": "粤省事", "client_name#en": "Yueshengshi"});
+        let name = Localized::parse(members.as_object().unwrap(), "client_name").unwrap();
+        assert_eq!(name.best(&["zh-CN", "zh"]), "粤省事");
+        assert_eq!(name.best(&["en"]), "Yueshengshi");
     }
 
     #[test]

@@ -14,7 +14,6 @@ use super::form::Form;
 use crate::audit::{self, Event};
 use crate::authn::{self, Factor};
 use crate::brand::NATIONAL;
-use crate::client;
 use crate::clock::UnixTime;
 use crate::id::PersonId;
 use crate::identity::{Keys, People, Person, person};
@@ -26,11 +25,11 @@ use crate::web::account::AccountHouse;
 use crate::web::house::House;
 use crate::web::page::{page_leading_to, see_other, with_cookie};
 use crate::web::preferences::Preferences;
-use crate::web::provider_house::Provider;
+use crate::web::provider_house::{Provider, asking};
 use crate::web::source::Source;
 use crate::web::view::error::{ErrorKind, ErrorPage, Halt, Halted};
 use crate::web::view::frame::Notice;
-use crate::web::view::{Asking, Frame, Hop, Language, Page, Place, Problem, Vouched};
+use crate::web::view::{Asking, Frame, Language, Page, Place, Problem};
 use crate::web::{cookies, csrf};
 
 /// What every handler of this room returns.
@@ -201,7 +200,7 @@ impl Visit {
         self.interaction
             .as_ref()
             .and_then(Interaction::platform)
-            .map(asking)
+            .map(|platform| asking(platform, self.language()))
     }
 
     pub fn show(&self, status: StatusCode, page: &dyn Page) -> Response {
@@ -543,29 +542,4 @@ pub async fn begin_login(visit: &Visit, return_to: String, door: &str) -> Answer
 /// A script is told no; the page says it in words.
 pub fn refusal(status: StatusCode) -> Response {
     (status, axum::Json(json!({ "error": "refused" }))).into_response()
-}
-
-fn asking(platform: &client::Platform) -> Asking {
-    Asking {
-        name: platform.name.clone(),
-        host: platform.host.clone(),
-        vouched: match &platform.vouched {
-            client::Vouched::Chain { region } => Vouched::Chain {
-                region: region.clone(),
-            },
-            client::Vouched::Registered => Vouched::Registered,
-            client::Vouched::No => Vouched::No,
-        },
-        chain: platform
-            .chain
-            .iter()
-            .map(|hop| Hop {
-                name: hop.name.clone(),
-                entity_id: hop.entity_id.clone(),
-                vouched_until: hop.vouched_until,
-            })
-            .collect(),
-        policy_uri: platform.policy_uri.clone(),
-        tos_uri: platform.tos_uri.clone(),
-    }
 }

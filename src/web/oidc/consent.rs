@@ -76,9 +76,10 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
         .collect();
     let secret = read::browser(house, headers).secret.unwrap_or_default();
     let here = format!("{}/consent", interaction.path());
+    let frame = provider.frame_with_form(headers, &here, interaction.ui_locales(), secret, now);
     let page = Consent {
-        frame: provider.frame_with_form(headers, &here, interaction.ui_locales(), secret, now),
-        asking: asking(&asked.platform),
+        asking: asking(&asked.platform, frame.language),
+        frame,
         base: format!("{}{}", provider.root(), interaction.path()),
         items,
         purpose: None,

@@ -10,8 +10,8 @@ use crate::relying::session::{EndedBy, Live, Session};
 use crate::web::page::with_cookie;
 use crate::web::portal::PortalHouse;
 use crate::web::portal::browser::{self, Browser};
-use crate::web::view::Hop;
 use crate::web::view::portal::{PortalHome, PortalSignedOut, SignedOutBy, Visitor};
+use crate::web::view::{Hop, Language};
 
 pub async fn show(State(portal): State<PortalHouse>, headers: HeaderMap) -> Response {
     let browser = Browser::of(&portal, &headers);
@@ -23,7 +23,7 @@ pub async fn show(State(portal): State<PortalHouse>, headers: HeaderMap) -> Resp
     let mut frame = portal.frame(&headers, "/");
     frame.csrf = token;
     let (visitor, ended) = match session {
-        Some(Session::Live(live)) => (Some(visitor(live)), false),
+        Some(Session::Live(live)) => (Some(visitor(live, frame.language)), false),
         // Said once; the next visit finds the front page.
         Some(Session::Ended(EndedBy::Provider)) => (None, true),
         Some(Session::Ended(EndedBy::Here)) | None => (None, false),
@@ -61,17 +61,18 @@ pub async fn find(
     Session::find(&mut conn, sealer, handle, portal.house.now()).await
 }
 
-fn visitor(live: Live) -> Visitor {
+fn visitor(live: Live, language: Language) -> Visitor {
     let claims = live.received.claims;
     let text = |name: &str| claims.get(name).and_then(Value::as_str).map(str::to_owned);
+    let chain = |hops: Vec<_>| hops.into_iter().map(|h| hop(h, language)).collect();
     Visitor {
         name: text("name"),
         level: text("assurance_level"),
         number_masked: text("cn_id_number_masked"),
         acr: text("acr"),
         sub: live.sub,
-        chain: live.received.own_chain.into_iter().map(hop).collect(),
-        provider_chain: live.received.provider_chain.into_iter().map(hop).collect(),
+        chain: chain(live.received.own_chain),
+        provider_chain: chain(live.received.provider_chain),
         claims: claims
             .iter()
             .map(|(name, value)| (name.clone(), shown(value)))
@@ -79,15 +80,19 @@ fn visitor(live: Live) -> Visitor {
     }
 }
 
-fn hop(hop: crate::relying::Hop) -> Hop {
+fn hop(hop: crate::relying::Hop, language: Language) -> Hop {
     let host = || {
         Url::parse(&hop.entity)
             .ok()
             .and_then(|url| url.host_str().map(str::to_owned))
             .unwrap_or_else(|| hop.entity.clone())
     };
+    let name = match language {
+        Language::Chinese => hop.name.clone(),
+        Language::English => hop.name_en.clone().or_else(|| hop.name.clone()),
+    };
     Hop {
-        name: hop.name.clone().unwrap_or_else(host),
+        name: name.unwrap_or_else(host),
         vouched_until: hop.vouched_until,
         entity_id: hop.entity,
     }

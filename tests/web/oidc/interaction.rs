@@ -8,7 +8,7 @@ use hefu::session;
 use serde_json::json;
 
 use super::{Browser, TestHouse};
-use crate::support::federation::LEAF;
+use crate::support::federation::{LEAF, MIDDLE, TOP};
 
 /// Begins an interaction; returns its path.
 async fn begin(browser: &mut Browser<'_>, jti: &str, changes: serde_json::Value) -> String {
@@ -358,5 +358,43 @@ async fn the_consent_names_also_what_is_not_known_yet() {
     ] {
         let there = page.body.contains(&format!("id=\"consent-item-{item}\""));
         assert_eq!(there, shown, "{item}");
+    }
+}
+
+#[tokio::test]
+async fn names_are_said_in_the_language_of_the_page() {
+    let house = TestHouse::new().await;
+    let vouched = |kind: &str, name: &str, chinese: &str, english: &str| {
+        let names = json!({name: chinese, format!("{name}#en"): english});
+        json!({"metadata": {kind: names}})
+    };
+    let leaf = vouched(
+        "openid_relying_party",
+        "client_name",
+        "粤省事",
+        "Yueshengshi",
+    );
+    house.world.vouch(MIDDLE, LEAF, leaf);
+    let middle = vouched(
+        "federation_entity",
+        "organization_name",
+        "广东省",
+        "Guangdong",
+    );
+    house.world.vouch(TOP, MIDDLE, middle);
+    let person = house.citizen(true).await;
+    let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
+    for (language, shown, hidden) in [
+        ("en", ["Yueshengshi", "Guangdong"], ["粤省事", "广东省"]),
+        ("zh-CN", ["粤省事", "广东省"], ["Yueshengshi", "Guangdong"]),
+    ] {
+        let path = begin(&mut browser, language, json!({"ui_locales": language})).await;
+        let page = browser.get(&format!("{path}/consent")).await;
+        for name in shown {
+            assert!(page.body.contains(name), "{name} in {}", page.body);
+        }
+        for name in hidden {
+            assert!(!page.body.contains(name), "{name} in {}", page.body);
+        }
     }
 }

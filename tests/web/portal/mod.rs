@@ -189,6 +189,7 @@ fn hops(names: &[&str]) -> Vec<Hop> {
     let hop = |name: &&str| Hop {
         entity: "http://x.localhost:9".to_owned(),
         name: Some((*name).to_owned()),
+        name_en: (*name == "广东省").then(|| "Guangdong".to_owned()),
         vouched_until: Some(NOW.plus(600)),
     };
     names.iter().map(hop).collect()
