@@ -25,8 +25,11 @@ pub struct People {
     pub source_failures: i64,
     /// Seconds in which failures are counted, and hence the longest wait.
     pub failure_window: i64,
-    /// Real-name verifications that one account, or one document, may try in a day.
+    /// Real-name verifications that one account may try in a day.
     pub matches_per_day: i64,
+    /// Matches of one document a day, whoever asks. Far higher than what one account may try: whoever knows a number must
+    /// not be able to shut its owner out, and guessing the phone behind it takes more than this.
+    pub document_matches_per_day: i64,
     pub sms_code_lifetime: i64,
     pub sms_code_tries: i64,
     /// Seconds between two messages to one phone.
@@ -59,6 +62,7 @@ impl Default for People {
             source_failures: 1_000,
             failure_window: 900,
             matches_per_day: 10,
+            document_matches_per_day: 200,
             sms_code_lifetime: 300,
             sms_code_tries: 5,
             sms_resend: 60,

@@ -119,7 +119,7 @@ impl People {
     pub fn document_limit(&self) -> Limit {
         Limit {
             kind: "match.document",
-            tries: self.settings.matches_per_day,
+            tries: self.settings.document_matches_per_day,
             seconds: 86_400,
         }
     }
