@@ -5,6 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
+use crate::oauth::Algorithm;
+
 /// SHA-256 of `data`: how random codes and tokens are stored. Short codes need `Indexer` instead.
 pub fn sha256(data: &[u8]) -> [u8; 32] {
     let mut out = [0; 32];
@@ -15,6 +17,17 @@ pub fn sha256(data: &[u8]) -> [u8; 32] {
 /// base64url(SHA-256(data)) without padding: `S256` of RFC 7636 §4.2, `ath` of RFC 9449, JWK thumbprints.
 pub fn thumb(data: &[u8]) -> String {
     URL_SAFE_NO_PAD.encode(sha256(data))
+}
+
+/// base64url of the left half of `data` under the hash of `alg`: `at_hash` of OIDC Core 3.1.3.6. Ed25519 names no hash but
+/// has one inside, SHA-512 (RFC 8032 §5.1), and that is what relying parties take.
+pub fn left_half(alg: Algorithm, data: &[u8]) -> String {
+    let hash = match alg {
+        Algorithm::EdDSA => digest::digest(&digest::SHA512, data),
+        _ => digest::digest(&digest::SHA256, data),
+    };
+    let whole = hash.as_ref();
+    URL_SAFE_NO_PAD.encode(&whole[..whole.len() / 2])
 }
 
 /// HMAC-SHA-256 over `parts`, each preceded by its length so that no two lists of parts look alike.

@@ -15,7 +15,7 @@ use crate::clock::UnixTime;
 use crate::oauth::Algorithm;
 
 pub use aead::{AeadError, AeadKey};
-pub use digest::{constant_time_eq, hmac_sha256, sha256, thumb};
+pub use digest::{constant_time_eq, hmac_sha256, left_half, sha256, thumb};
 pub use secret::Secret;
 
 /// A future that a trait object returns.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::grants::Grant;
 use crate::clock::UnixTime;
-use crate::crypto::{Purpose, SignError, Signer};
+use crate::crypto::{Purpose, SignError, Signer, left_half};
 use crate::id::ClientId;
 use crate::jose::{Audience, Expected, JwtError, Typ, jwt};
 use crate::oauth::{Algorithm, Scope};
@@ -37,11 +37,13 @@ pub struct AccessToken {
 
 impl Issuer<'_> {
     /// `claims`: what the `claims` parameter asked for in the ID Token, as far as it is held and agreed to.
+    /// `access_token`: the one it is handed out with.
     pub async fn id_token(
         &self,
         grant: &Grant,
         sub: &str,
         claims: Map<String, Value>,
+        access_token: &str,
         lifetime: i64,
         now: UnixTime,
     ) -> Result<String, SignError> {
@@ -57,6 +59,10 @@ impl Issuer<'_> {
         say("auth_time", grant.terms.auth_time.0.into());
         say("acr", grant.terms.acr.as_str().into());
         say("amr", json!(grant.terms.amr));
+        say(
+            "at_hash",
+            left_half(grant.terms.alg, access_token.as_bytes()).into(),
+        );
         if let Some(nonce) = &grant.terms.nonce {
             say("nonce", nonce.as_str().into());
         }

@@ -146,7 +146,14 @@ async fn handle(
         )
         .await?;
     let id_token = issuer
-        .id_token(&grant, &sub, claims, settings.id_token_lifetime, now)
+        .id_token(
+            &grant,
+            &sub,
+            claims,
+            &access_token,
+            settings.id_token_lifetime,
+            now,
+        )
         .await?;
     let mut answer = json!({
         "access_token": access_token,

@@ -2,8 +2,11 @@
 
 use axum::body::Body;
 use axum::http::{Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hefu::authn::Factor;
 use hefu::clock::Clock;
+use hefu::crypto::sha256;
 use hefu::id::PersonId;
 use hefu::provider::grants;
 use serde_json::{Value, json};
@@ -44,7 +47,10 @@ async fn a_code_becomes_tokens_and_claims() {
     let id_token = payload(tokens["id_token"].as_str().unwrap());
     let sub = id_token["sub"].as_str().unwrap().to_owned();
     let sid = id_token["sid"].as_str().unwrap().to_owned();
-    let expected = json!({"iss": ISSUER, "aud": LEAF, "sub": sub, "sid": sid, "iat": house.now().0, "exp": house.now().0 + 300,
+    // OIDC Core 3.1.3.6, RS256: the left half of SHA-256.
+    let hash = sha256(tokens["access_token"].as_str().unwrap().as_bytes());
+    let at_hash = URL_SAFE_NO_PAD.encode(&hash[..16]);
+    let expected = json!({"iss": ISSUER, "at_hash": at_hash, "aud": LEAF, "sub": sub, "sid": sid, "iat": house.now().0, "exp": house.now().0 + 300,
         "auth_time": house.now().0, "nonce": "n", "acr": "https://hefu.example/acr/L1", "amr": ["pwd"]});
     assert_eq!(id_token, expected);
     let access = payload(tokens["access_token"].as_str().unwrap());
