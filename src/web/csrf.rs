@@ -1,9 +1,10 @@
 //! The token in every form that posts to us: sealed for one browser's cookie, so that another site, which cannot read the
 //! cookie, cannot write the form. Nothing is stored.
 
-use axum::http::{HeaderMap, HeaderValue};
+use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use url::Url;
 
 use super::cookies;
 use super::house::House;
@@ -37,12 +38,31 @@ pub fn token(house: &House, secret: &str, now: UnixTime) -> String {
         .seal(USAGE, &thumb(secret.as_bytes()), expires, b"")
 }
 
-/// Whether `sent` is a token made for the browser that sends `headers`.
+/// Whether `sent` is a token made for the browser that sends `headers`, from a page of this origin. The browser's secret
+/// stays the same at a login: open interactions and the forms of other tabs hang on it, and what a login gives is the
+/// session's own handle, which is always new.
 pub fn fits(house: &House, headers: &HeaderMap, sent: &str, now: UnixTime) -> bool {
-    cookies::read(headers, house, cookies::BROWSER).is_some_and(|secret| {
-        house
-            .sealer
-            .open(USAGE, &thumb(secret.as_bytes()), now, sent)
-            .is_some()
-    })
+    from_here(house, headers)
+        && cookies::read(headers, house, cookies::BROWSER).is_some_and(|secret| {
+            house
+                .sealer
+                .open(USAGE, &thumb(secret.as_bytes()), now, sent)
+                .is_some()
+        })
+}
+
+/// What the browser itself says of the page that sent the form, where it says anything: `Origin` (RFC 6454 §7; `null` says
+/// nothing) and `Sec-Fetch-Site`. A second lock beside the token.
+fn from_here(house: &House, headers: &HeaderMap) -> bool {
+    let ours = || {
+        Url::parse(&house.id)
+            .is_ok_and(|id| Some(&*id.origin().ascii_serialization()) == text(headers, "origin"))
+    };
+    let origin_fits =
+        !headers.contains_key(header::ORIGIN) || text(headers, "origin") == Some("null") || ours();
+    origin_fits && text(headers, "sec-fetch-site") != Some("cross-site")
+}
+
+fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
 }
