@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use axum::http::HeaderMap;
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::Response;
 use url::Url;
 
@@ -117,6 +119,57 @@ impl ProviderHouse {
         fault.log(&reference(&self.house, headers));
         error_json(&Fault::told())
     }
+}
+
+/// Says in our own form what the router refuses before any handler (a body too long or broken off, a wrong method): JSON at
+/// the endpoints for programs, a page at the doors for people.
+pub async fn say_refusals(
+    State(provider): State<Provider>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let path = request.uri().path().to_owned();
+    let headers = request.headers().clone();
+    let answer = next.run(request).await;
+    let error = match answer.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Error::invalid_request("the body is too long"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            Error::invalid_request("this address does not take this method")
+        }
+        StatusCode::BAD_REQUEST => Error::invalid_request("the request could not be read"),
+        _ => return answer,
+    };
+    let kind = answer.headers().get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| !kind.as_bytes().starts_with(b"text/plain")) {
+        // A handler has said it already.
+        return answer;
+    }
+    let status = answer.status();
+    let allow = answer.headers().get(header::ALLOW).cloned();
+    let for_browsers = ["/token", "/userinfo"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    let for_programs = for_browsers
+        || ["/par", "/jwks", "/options", "/finish"]
+            .iter()
+            .any(|end| path.ends_with(end))
+        || path.contains("/.well-known/");
+    let mut said = if for_programs {
+        error_json(&error)
+    } else {
+        provider.refuse(&headers, ErrorKind::BadRequest, &error)
+    };
+    *said.status_mut() = status;
+    if let Some(allow) = allow {
+        said.headers_mut().insert(header::ALLOW, allow);
+    }
+    if for_browsers {
+        said.headers_mut().insert(
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        );
+    }
+    said
 }
 
 /// Who asks, as a page in `language` shows it.

@@ -25,11 +25,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 use self::entry::Kind;
 use self::visit::{Answer, Door, Member};
-use super::provider_house::Provider;
+use super::provider_house::{Provider, say_refusals};
 use crate::identity::People;
 
 /// What these doors are handed. Cheap to clone.
@@ -47,6 +48,10 @@ pub fn routes(house: AccountHouse) -> Router {
         .merge(account())
         .route("/recover", get(recover::begin))
         .layer(DefaultBodyLimit::max(64 * 1024))
+        .route_layer(from_fn_with_state(
+            Provider::clone(&house.provider),
+            say_refusals,
+        ))
         .with_state(house)
 }
 

@@ -14,11 +14,12 @@ mod userinfo;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 pub use metadata::{JWKS_PATH, metadata};
 
-use super::provider_house::Provider;
+use super::provider_house::{Provider, say_refusals};
 
 /// The longest form that these doors read: a signed request that carries trust chains.
 const BODY_LIMIT: usize = 96 * 1024;
@@ -61,5 +62,6 @@ pub fn routes(provider: Provider) -> Router {
         )
         .route("/interaction/{id}/cancel", post(interaction::cancel))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
         .with_state(provider)
 }

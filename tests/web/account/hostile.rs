@@ -41,6 +41,7 @@ async fn a_form_without_its_token_changes_nothing() {
         .send(request, "a=".to_owned() + &"x".repeat(70_000))
         .await;
     assert_eq!(page.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(page.has("error-code"));
     assert_eq!(house.count("sessions").await, 1);
 }
 
@@ -148,5 +149,31 @@ async fn no_personal_data_reaches_the_audit_log() {
         for secret in ["14000000006", "测试己", "219999", PASSWORD] {
             assert!(!row.contains(secret), "{row}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_form_that_another_site_sent_is_refused_even_with_its_token() {
+    let house = TestHouse::new().await;
+    let mut victim = house.browser();
+    victim.log_in("14000000001").await;
+    let token = victim.get("/account/password").await.csrf();
+    for (name, value, refused) in [
+        ("origin", "http://evil.localhost:1", true),
+        ("origin", "http://id.localhost:8081", true),
+        ("sec-fetch-site", "cross-site", true),
+        ("origin", ISSUER, false),
+        ("origin", "null", false),
+        ("sec-fetch-site", "same-origin", false),
+    ] {
+        let request = Request::post("/account/password")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(name, value);
+        let page = victim.send(request, format!("csrf_token={token}")).await;
+        assert_eq!(
+            page.status == StatusCode::FORBIDDEN,
+            refused,
+            "{name} {value}"
+        );
     }
 }
