@@ -170,6 +170,14 @@ pub fn for_userinfo(
     })
 }
 
+/// As people are shown them: who, which document, how proven, then the others.
+pub fn in_order(names: BTreeSet<String>) -> Vec<String> {
+    const FIRST: [&str; 3] = ["name", "cn_id_number_masked", "assurance_level"];
+    let mut names: Vec<String> = names.into_iter().collect();
+    names.sort_by_key(|name| FIRST.iter().position(|f| f == name).unwrap_or(FIRST.len()));
+    names
+}
+
 /// What the ID Token tells of the person: only what `claims` asks for there (OIDC Core 5.4: scopes go to UserInfo).
 pub fn for_id_token(request: &ClaimsRequest, held: &Map<String, Value>) -> Map<String, Value> {
     pick(held, |name, value| {

@@ -448,7 +448,7 @@ pub fn items(request: &AuthorizationRequest) -> Vec<String> {
         .map(str::to_owned)
         .collect();
     items.extend(request.claims.known_names());
-    items.into_iter().collect()
+    claims::in_order(items)
 }
 
 /// The next step of a login to the account centre.

@@ -1,5 +1,7 @@
 //! The account centre: who am I here, how do I sign in, where am I signed in, which platforms may know what; and to change it.
 
+use std::collections::BTreeSet;
+
 use axum::body::Bytes;
 use axum::extract::{Path, Query};
 use axum::http::StatusCode;
@@ -17,6 +19,7 @@ use crate::authn::{self, password};
 use crate::consent;
 use crate::crypto::Secret;
 use crate::identity::{IdNumber, Name, Phone};
+use crate::oauth::Scope;
 use crate::provider::{claims, grants, logout};
 use crate::session::{self, End};
 use crate::web::cookies;
@@ -80,7 +83,7 @@ pub async fn overview(member: Member, Query(told): Query<Told>) -> Answer {
         platforms: consents
             .into_iter()
             .map(|consent| {
-                let mut names: Vec<String> = claims::of_scope(&consent.scope)
+                let mut names: BTreeSet<String> = claims::of_scope(&consent.scope)
                     .into_iter()
                     .map(str::to_owned)
                     .collect();
@@ -89,7 +92,8 @@ pub async fn overview(member: Member, Query(told): Query<Told>) -> Answer {
                     handle: consent.id,
                     name: consent.platform,
                     region: None,
-                    claims: names,
+                    claims: claims::in_order(names),
+                    offline: consent.scope.contains(Scope::OFFLINE_ACCESS),
                     given: consent.given_at,
                     until: consent.expires_at,
                 }

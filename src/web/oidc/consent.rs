@@ -9,7 +9,7 @@ use super::interaction::{form_is_ours, load, not_our_form, over};
 use super::{read, reply};
 use crate::audit::{self, Event};
 use crate::consent;
-use crate::oauth::{Error, ErrorCode};
+use crate::oauth::{Error, ErrorCode, Scope};
 use crate::provider::interaction::{self, Asked, Interaction};
 use crate::provider::person;
 use crate::session;
@@ -82,6 +82,7 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
         frame,
         base: format!("{}{}", provider.root(), interaction.path()),
         items,
+        offline: asked.request.scope.contains(Scope::OFFLINE_ACCESS),
         purpose: None,
         until: now.plus(provider.settings.consent_lifetime),
         sensitive_follows: false,

@@ -62,6 +62,8 @@ pub struct Platform {
     pub region: Option<String>,
     /// Names of claims.
     pub claims: Vec<String>,
+    /// May it keep its access while the person is away?
+    pub offline: bool,
     pub given: UnixTime,
     pub until: UnixTime,
 }

@@ -187,7 +187,10 @@ pub struct Consent {
     pub frame: Frame,
     pub asking: Asking,
     pub base: String,
+    /// Empty when the platform asks for the login alone.
     pub items: Vec<Item>,
+    /// May it keep its access while the person is away?
+    pub offline: bool,
     /// What the platform says it needs them for, from vouched-for metadata.
     pub purpose: Option<String>,
     pub until: UnixTime,
@@ -206,7 +209,12 @@ pub struct Item {
 
 impl Consent {
     pub fn heading(&self) -> Message {
-        Message::new("consent-heading").with("platform", self.asking.platform())
+        let key = if self.items.is_empty() {
+            "consent-heading-login"
+        } else {
+            "consent-heading"
+        };
+        Message::new(key).with("platform", self.asking.platform())
     }
 }
 

@@ -270,6 +270,7 @@ impl Set {
                 asking: guangdong(),
                 base: BASE.to_owned(),
                 items: items.map(item).to_vec(),
+                offline: true,
                 purpose: Some("办理省内政务服务".to_owned()),
                 until: UnixTime(NOON.0 + 31_536_000),
                 sensitive_follows: true,
@@ -386,6 +387,7 @@ impl Set {
             name: name.to_owned(),
             region: Some(region.to_owned()),
             claims: claims.iter().map(|claim| (*claim).to_owned()).collect(),
+            offline: claims.is_empty(),
             given: NOON,
             until: UnixTime(NOON.0 + 31_536_000),
         };

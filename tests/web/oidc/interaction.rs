@@ -398,3 +398,31 @@ async fn names_are_said_in_the_language_of_the_page() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_login_alone_and_access_while_away_are_said() {
+    let house = TestHouse::new().await;
+    let person = house.citizen(true).await;
+    let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
+    let show = async |browser: &mut Browser<'_>, scope: &str| {
+        let more = [("scope", scope), ("prompt", "consent")];
+        let asked = browser.ask_plain("shop", super::SHOP_CB, &more).await;
+        let path = asked.location().path().to_owned();
+        browser.get(&format!("{path}/consent")).await.body
+    };
+    let page = show(&mut browser, "openid").await;
+    assert!(page.contains("consent-login-only"), "{page}");
+    assert!(!page.contains("consent-items") && !page.contains("consent-offline"));
+    let page = show(&mut browser, "openid phone real_name offline_access").await;
+    assert!(page.contains("consent-offline") && !page.contains("consent-login-only"));
+    let order: Vec<usize> = [
+        "name",
+        "cn_id_number_masked",
+        "assurance_level",
+        "phone_number",
+    ]
+    .iter()
+    .map(|item| page.find(&format!("\"consent-item-{item}\"")).unwrap())
+    .collect();
+    assert!(order.is_sorted(), "{order:?}");
+}

@@ -130,7 +130,10 @@ too-young-stored = We have not stored your name or number.
 
 ## Consent
 consent-heading = May { $platform } know the following?
+consent-heading-login = Sign in to { $platform }?
 consent-lead = Only what is listed here will be told.
+consent-lead-login = For signing in only: it learns your number at this platform and the level of the login, no name, document number or phone.
+consent-offline = It may keep this access while you are away, until you withdraw your consent.
 consent-purpose = Purpose: { $purpose }
 consent-until = Your consent holds until
 consent-withdraw = . You can withdraw it at any time in your account.
@@ -261,6 +264,7 @@ session-end = Sign out
 sessions-end-others = Sign out everywhere else
 platforms-none = You have given no consent to any platform.
 platform-may-know = May know:{" "}
+platform-may-know-nothing = For signing in only; it is told nothing about you.
 platform-given = Allowed
 platform-until = Until
 consent-withdraw-link = Withdraw

@@ -130,7 +130,10 @@ too-young-stored = 我们没有保存您的姓名和证件号码。
 
 ## 授权
 consent-heading = 是否同意 { $platform } 得知以下信息？
+consent-heading-login = 是否同意登录 { $platform }？
 consent-lead = 只会提供下面列出的内容。
+consent-lead-login = 只用于登录：它会得知您在本平台的编号和登录级别，不会得知姓名、证件号码或手机号。
+consent-offline = 您不在场时，它也可以继续取得这些信息，直到您撤回同意。
 consent-purpose = 用途：{ $purpose }
 consent-until = 同意的有效期至
 consent-withdraw = 。您可以随时在账号中心撤回。
@@ -261,6 +264,7 @@ session-end = 退出
 sessions-end-others = 退出其他所有设备
 platforms-none = 您还没有授权任何平台。
 platform-may-know = 可以得知：
+platform-may-know-nothing = 只用于登录，不提供个人信息。
 platform-given = 同意于
 platform-until = 有效至
 consent-withdraw-link = 撤回
