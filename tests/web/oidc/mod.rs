@@ -1,5 +1,6 @@
 //! The doors of a provider, over the real router, real keys and a real store, with a federation in memory.
 
+mod answers;
 mod authorize;
 mod budget;
 mod interaction;
