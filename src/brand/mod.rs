@@ -38,6 +38,21 @@ impl Brand {
         }
     }
 
+    /// A province's own colour and English name where `name` is one; else `other`.
+    pub fn of_place(name: &str) -> Self {
+        PROVINCES
+            .iter()
+            .find(|province| province.zh == name)
+            .map_or_else(
+                || Self::other(name),
+                |province| Self {
+                    slug: province.brand.brand.slug.clone(),
+                    zh: Cow::Borrowed(province.zh),
+                    en: Cow::Borrowed(province.en),
+                },
+            )
+    }
+
     /// The brand of the table with this slug: national, a province's, or one of the synthetic places.
     pub fn by_slug(slug: &str) -> Option<Self> {
         let provinces = PROVINCES.iter().map(|province| &province.brand);

@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::HeaderMap;
+use axum::routing::get;
 use serde_json::{Map, Value};
 
 use super::entity::{OpenError, Opened, Shared};
@@ -32,11 +34,15 @@ use crate::provider::sweep;
 use crate::relying::{self, Federated, Party};
 use crate::store;
 use crate::web::account::{AccountHouse, entry};
+use crate::web::error::reference;
 use crate::web::federation::FederationState;
+use crate::web::federation::home::{self, AuthorityHouse};
 use crate::web::house::House;
+use crate::web::page::see_other;
 use crate::web::portal::PortalHouse;
 use crate::web::provider_house::ProviderHouse;
-use crate::web::{self, assets, preferences};
+use crate::web::view::Frame;
+use crate::web::{self, assets, lost, preferences};
 
 /// Entity configurations live this long unless the configuration says otherwise.
 const ENTITY_CONFIGURATION_LIFETIME: i64 = 86_400;
@@ -61,9 +67,11 @@ pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
             people,
         } => provider(opened, shared, &id, resolver, section, people),
         Section::Register => {
-            let router = web::register::routes(opened.house.clone()).merge(pages());
+            let house = opened.house.clone();
+            let router = web::register::routes(house.clone()).merge(pages());
+            let frame = move |headers: &HeaderMap| web::register::frame(&house, headers, "/");
             Ok(Built {
-                router,
+                router: found(router, &opened.house, frame),
                 tasks: Vec::new(),
             })
         }
@@ -91,8 +99,26 @@ fn authority(
     ));
     let metadata = authority_metadata(id, &informational(opened));
     let publisher = publisher(opened, shared, id, Arc::new(move || metadata.clone()))?;
+    let federation_section = &opened.entity.federation;
+    let front = AuthorityHouse {
+        house: opened.house.clone(),
+        brand: Brand::of_place(
+            federation_section
+                .organization_name
+                .as_deref()
+                .unwrap_or(id.as_str()),
+        ),
+        is_anchor,
+        superiors: federation_section.authority_hints.clone().into(),
+    };
+    let router = home::routes(front.clone()).merge(pages()).merge(federation(
+        opened,
+        publisher,
+        Some(authority),
+    ));
+    let frame = move |headers: &HeaderMap| front.frame(headers);
     Ok(Built {
-        router: federation(opened, publisher, Some(authority)),
+        router: found(router, &opened.house, frame),
         tasks: Vec::new(),
     })
 }
@@ -128,16 +154,18 @@ fn portal(
             metadata
         }),
     )?;
-    let doors = web::portal::routes(PortalHouse {
+    let portal = PortalHouse {
         house: house.clone(),
         party,
         brand,
         region: section.region.clone(),
-    });
+    };
+    let router = web::portal::routes(portal.clone())
+        .merge(pages())
+        .merge(federation(opened, publisher, None));
+    let frame = move |headers: &HeaderMap| portal.frame(headers, "/");
     Ok(Built {
-        router: doors
-            .merge(pages())
-            .merge(federation(opened, publisher, None)),
+        router: found(router, house, frame),
         tasks: vec![forgetting(opened)],
     })
 }
@@ -211,10 +239,15 @@ fn provider(
         provider: Arc::clone(&house),
         people,
     });
-    let router = web::oidc::routes(house)
+    let to_account = format!("{}/account", house.root());
+    let front = Router::new().route("/", get(async move || see_other(&to_account)));
+    let router = web::oidc::routes(Arc::clone(&house))
+        .merge(front)
         .merge(doors)
         .merge(pages())
         .merge(federation(opened, publisher, None));
+    let frame = move |headers: &HeaderMap| house.frame(headers, "/account", None);
+    let router = found(router, &opened.house, frame);
     let forget = Task::new(
         format!("{}: expired rows", opened.entity.name),
         Duration::from_mins(5),
@@ -264,6 +297,19 @@ pub fn open_people(
         shared.hashing.clone(),
     )
     .map_err(|e| settings(opened, format!("people: {e}")))
+}
+
+/// The entity's router, with pages of its own where a request leads nowhere.
+fn found(
+    router: Router,
+    house: &House,
+    frame: impl Fn(&HeaderMap) -> Frame + Send + Sync + 'static,
+) -> Router {
+    let house = house.clone();
+    lost::found(
+        router,
+        Arc::new(move |headers| (frame(headers), reference(&house, headers))),
+    )
 }
 
 /// Stylesheets, scripts and the language switch: what every entity with pages has.

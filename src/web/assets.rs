@@ -11,6 +11,9 @@ use axum::{
     routing::get,
 };
 
+use serde_json::json;
+
+use super::error::json_answer;
 use crate::brand;
 
 /// `GET /static/{file}`. Answers are public and immutable.
@@ -110,7 +113,10 @@ async fn serve(Path(file): Path<String>) -> Response {
             asset.body.as_str(),
         )
             .into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => json_answer(
+            StatusCode::NOT_FOUND,
+            &json!({"error": "not_found", "error_description": "there is no such file"}),
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ pub mod csrf;
 pub mod error;
 pub mod federation;
 pub mod house;
+pub mod lost;
 pub mod oidc;
 pub mod page;
 pub mod portal;

@@ -3,7 +3,7 @@
 use hefu::clock::UnixTime;
 use hefu::federation::EntityId;
 use hefu::federation::authority::{
-    InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, give_trust_mark, list,
+    InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, faces, give_trust_mark, list,
     revoke_trust_mark,
 };
 use serde_json::{Value, json};
@@ -64,6 +64,53 @@ async fn subordinates_are_kept_changed_dropped_and_taken_back() {
         gd.put(&mut conn, NOW.plus(8)).await?.expect("valid");
         let found = Subordinate::find(&mut conn, &id).await?.expect("stored");
         assert_eq!((found.intermediate_since, found.added_at), (None, NOW));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn faces_carry_the_name_that_is_vouched_for() {
+    for_each_database(async |store| {
+        let mut conn = store.read().await?;
+        let names = [
+            (
+                "https://b.example",
+                json!({"federation_entity": {"organization_name": "广东省 𠮷"}}),
+            ),
+            (
+                "https://a.example",
+                json!({"openid_relying_party": {"client_name": "粤省事"}}),
+            ),
+            (
+                "https://c.example",
+                json!({"openid_provider": {"logo_uri": "https://c.example/l"}}),
+            ),
+        ];
+        for (at, (id, metadata)) in names.iter().enumerate() {
+            let mut entity = new(id, &["federation_entity"], at == 0);
+            entity.metadata = metadata.as_object().cloned();
+            let at = i64::try_from(at).expect("small");
+            entity.put(&mut conn, NOW.plus(at)).await?.expect("valid");
+        }
+        let shown = |faces: Vec<hefu::federation::authority::Face>| -> Vec<String> {
+            let name = |face: &hefu::federation::authority::Face| {
+                face.name.as_ref().map(|n| n.best(&["zh"]).to_owned())
+            };
+            faces
+                .iter()
+                .map(|f| format!("{} {:?} {}", f.entity_id, name(f), f.is_intermediate))
+                .collect()
+        };
+        assert_eq!(
+            shown(faces(&mut conn, 9).await?),
+            [
+                "https://b.example Some(\"广东省 𠮷\") true",
+                "https://a.example Some(\"粤省事\") false",
+                "https://c.example None false",
+            ]
+        );
+        assert_eq!(faces(&mut conn, 2).await?.len(), 2);
         Ok(())
     })
     .await;

@@ -22,8 +22,8 @@ use crate::oauth::{Algorithm, Error, ErrorCode};
 use crate::store::{self, Store};
 
 pub use subordinate::{
-    InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, give_trust_mark, list,
-    revoke_trust_mark,
+    Face, InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, faces, give_trust_mark,
+    list, revoke_trust_mark,
 };
 
 /// What an authority is told once.

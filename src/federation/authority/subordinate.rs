@@ -9,6 +9,7 @@ use crate::clock::UnixTime;
 use crate::federation::constraints::Constraints;
 use crate::federation::entity::{EntityId, FEDERATION_ENTITY, Schemes};
 use crate::federation::policy::MetadataPolicy;
+use crate::federation::registration::Localized;
 use crate::jose::JwkSet;
 use crate::store::{Conn, Error};
 
@@ -222,6 +223,47 @@ pub async fn list(
     // Databases sort text each in their own way.
     listed.sort();
     Ok(listed)
+}
+
+/// An immediate subordinate as a page shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Face {
+    pub entity_id: EntityId,
+    /// As this authority vouches for it.
+    pub name: Option<Localized>,
+    pub is_intermediate: bool,
+}
+
+/// At most `limit` immediate subordinates, the longest known first.
+pub async fn faces(conn: &mut Conn, limit: i64) -> Result<Vec<Face>, Error> {
+    let rows = sqlx::query(
+        "SELECT entity_id, metadata, intermediate_since FROM subordinates WHERE removed_at IS NULL \
+         ORDER BY added_at, entity_id LIMIT $1",
+    )
+    .bind(limit)
+    .fetch_all(conn)
+    .await?;
+    rows.iter()
+        .map(|row| {
+            let metadata: Option<String> = row.try_get("metadata")?;
+            let metadata = metadata.as_deref().map(read_json).transpose()?;
+            let intermediate: Option<i64> = row.try_get("intermediate_since")?;
+            Ok(Face {
+                entity_id: read_id(&row.try_get::<String, _>("entity_id")?)?,
+                name: metadata.as_ref().and_then(asserted_name),
+                is_intermediate: intermediate.is_some(),
+            })
+        })
+        .collect()
+}
+
+/// The first name among the metadata that we assert of an entity, of whatever type it is.
+fn asserted_name(metadata: &Value) -> Option<Localized> {
+    let types = metadata.as_object()?.values().filter_map(Value::as_object);
+    let names = ["display_name", "organization_name", "client_name"];
+    types
+        .flat_map(|members| names.map(|name| Localized::parse(members, name)))
+        .find_map(|name| name)
 }
 
 async fn marked(

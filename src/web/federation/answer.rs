@@ -116,6 +116,12 @@ pub(super) async fn not_an_authority() -> Refusal {
     Error::new(ErrorCode::NotFound, "this entity has no subordinates").into()
 }
 
+/// §8.8: without client authentication requests come by GET.
+pub(super) async fn wrong_method() -> Response {
+    let refusal: Refusal = Error::invalid_request("this address is read with GET").into();
+    (StatusCode::METHOD_NOT_ALLOWED, refusal).into_response()
+}
+
 const NO_SNIFF: (HeaderName, HeaderValue) = (
     header::X_CONTENT_TYPE_OPTIONS,
     HeaderValue::from_static("nosniff"),

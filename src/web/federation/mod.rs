@@ -4,6 +4,7 @@
 mod answer;
 mod configuration;
 mod fetch;
+pub mod home;
 mod list;
 mod query;
 mod resolve;
@@ -47,11 +48,13 @@ pub fn routes(state: FederationState) -> Router {
 
 /// Public, signed or informational: readable from any page.
 fn router_with(router: Router) -> Router {
-    router.layer(
-        CorsLayer::new()
-            .allow_origin(Any)
-            .allow_methods([Method::GET]),
-    )
+    router
+        .method_not_allowed_fallback(answer::wrong_method)
+        .layer(
+            CorsLayer::new()
+                .allow_origin(Any)
+                .allow_methods([Method::GET]),
+        )
 }
 
 #[derive(Debug, Clone)]

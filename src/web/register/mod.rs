@@ -32,7 +32,8 @@ pub fn routes(house: House) -> Router {
         .with_state(house)
 }
 
-fn frame(house: &House, headers: &HeaderMap, here: &str) -> Frame {
+/// The frame of a page of the stand-in.
+pub fn frame(house: &House, headers: &HeaderMap, here: &str) -> Frame {
     let preferences = Preferences::of(headers);
     let mut frame = Frame::new(Place::StandIn, STAND_IN.brand.clone());
     frame.language = preferences.language(None);

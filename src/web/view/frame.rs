@@ -17,6 +17,8 @@ use crate::{brand::Brand, clock::UnixTime};
 pub enum Place {
     Provider,
     Portal,
+    /// An anchor or an intermediate: for engineers, and for whoever wonders.
+    Authority,
     /// A development stand-in (register, outbox, demo index); the page says so on top.
     StandIn,
 }
@@ -72,6 +74,7 @@ impl Frame {
         match self.place {
             Place::Provider => "foot-provider",
             Place::Portal => "foot-portal",
+            Place::Authority => "foot-authority",
             Place::StandIn => "foot-stand-in",
         }
     }

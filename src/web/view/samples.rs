@@ -5,6 +5,7 @@ use super::{
     account::{
         Act, AddPasskey, ConfirmAct, Overview, Passkey, Person, Platform, RenamePasskey, Session,
     },
+    authority::{AuthorityHome, Vouchee},
     demo::{DemoEntity, DemoIndex, DemoPerson},
     entry::{NewPassword, PasswordPurpose, PhoneTaken, ProofPurpose, RealName, Takeover, TooYoung},
     error::{ErrorKind, ErrorPage, Halt, Halted},
@@ -649,6 +650,35 @@ impl Set {
             }
             .html(),
         );
+        let vouchee = |name: Option<&str>, id: &str, is_intermediate| Vouchee {
+            name: name.map(str::to_owned),
+            entity_id: id.to_owned(),
+            is_intermediate,
+        };
+        for is_anchor in [true, false] {
+            let page = AuthorityHome {
+                frame: self.frame(Place::Authority, "national"),
+                name: if is_anchor {
+                    "国家平台"
+                } else {
+                    "广东省"
+                }
+                .to_owned(),
+                entity_id: "http://anchor.localhost:8000".to_owned(),
+                is_anchor,
+                superiors: (!is_anchor)
+                    .then(|| "http://anchor.localhost:8000".to_owned())
+                    .into_iter()
+                    .collect(),
+                subordinates: vec![
+                    vouchee(Some("广东省"), "http://gd.localhost:8000", true),
+                    vouchee(Some(HOSTILE), "http://x.localhost:8000", false),
+                    vouchee(None, "http://id.localhost:8000", false),
+                ],
+                more: !is_anchor,
+            };
+            add(&format!("AuthorityHome.{is_anchor}"), page.html());
+        }
         let entity = |name: &str, role: &str, url: &str, superior: &[&str]| DemoEntity {
             name: name.to_owned(),
             role: role.to_owned(),

@@ -2,6 +2,7 @@
 
 mod configuration;
 mod fetch;
+mod home;
 mod list;
 mod resolve;
 
