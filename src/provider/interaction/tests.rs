@@ -127,9 +127,9 @@ fn the_way_of_an_ordinary_login() {
         step(&asked, &with_password, &known(2, 2), None),
         Step::Consent {
             items: vec![
-                "assurance_level".into(),
+                "name".into(),
                 "cn_id_number_masked".into(),
-                "name".into()
+                "assurance_level".into()
             ]
         }
     );

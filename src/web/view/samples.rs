@@ -279,6 +279,20 @@ impl Set {
             .html(),
         );
         add(
+            "Consent.login_only",
+            Consent {
+                frame: self.provider(),
+                asking: guangdong(),
+                base: BASE.to_owned(),
+                items: Vec::new(),
+                offline: false,
+                purpose: None,
+                until: UnixTime(NOON.0 + 31_536_000),
+                sensitive_follows: false,
+            }
+            .html(),
+        );
+        add(
             "SensitiveConsent",
             SensitiveConsent {
                 frame: self.provider(),
