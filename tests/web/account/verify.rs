@@ -187,7 +187,7 @@ async fn a_proof_that_waits_is_nobody_elses() {
     let mut squatter = house.browser();
     squatter.create("13900000001").await;
     let squatters = house.holder_of("13900000001").await.unwrap();
-    person::detach_phone(&mut *house.store.read().await.unwrap(), &squatters)
+    person::detach_phone(&mut house.store.read().await.unwrap(), &squatters)
         .await
         .unwrap();
     squatter.submit("/account/verify", &JI).await;

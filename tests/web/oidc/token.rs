@@ -535,7 +535,7 @@ async fn what_was_taken_from_a_client_is_not_renewed() {
     };
     let granted = "openid profile phone offline_access";
     hefu::client::registered::add(
-        &mut *house.store.read().await.unwrap(),
+        &mut house.store.read().await.unwrap(),
         &mut hefu::random::RngSource::System.rng(),
         &id,
         metadata(granted).as_object().unwrap(),
