@@ -5,6 +5,7 @@
     reason = "a test that cannot go on says so"
 )]
 
+mod command_line;
 mod dependencies;
 mod documents;
 mod federation;

@@ -124,6 +124,33 @@ impl Browser {
         }
     }
 
+    /// Waits until the page has begun the passkey login that autofill offers: its options are here, and the script that
+    /// asks the device with them has run.
+    pub async fn autofill_has_begun(&self) {
+        let script = "return performance.getEntriesByType('resource')\
+                      .some(e => e.name.endsWith('/login/passkey/options') && e.responseEnd > 0)";
+        let deadline = Instant::now() + PATIENCE;
+        while !self.asks(script).await {
+            assert!(
+                Instant::now() < deadline,
+                "autofill never began: {}",
+                self.describe().await
+            );
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        // The answer is read in a task of its own; a second question is asked after it.
+        self.asks(script).await;
+    }
+
+    async fn asks(&self, script: &str) -> bool {
+        let answer = self
+            .driver
+            .execute(script, Vec::new())
+            .await
+            .expect("a script that runs");
+        answer.json().as_bool().unwrap_or(false)
+    }
+
     pub async fn has(&self, id: &str) -> bool {
         self.driver.find(By::Id(id)).await.is_ok()
     }

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::target::Target;
-use super::{Failure, Outcome, print_json};
+use super::{Failure, Outcome, print_json, say};
 use crate::audit::{self, Verdict};
 
 #[derive(Debug, Subcommand)]
@@ -34,9 +34,9 @@ impl Verb {
                 waiting,
             } => {
                 if !json {
-                    println!(
+                    say(format_args!(
                         "whole: {sealed} rows sealed, {checkpoints} checkpoints, {waiting} rows waiting to be sealed"
-                    );
+                    ));
                 }
                 Ok(())
             }

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::target::Target;
-use super::{Failure, Outcome, print_json};
+use super::{Failure, Outcome, print_json, say};
 use crate::audit::{self, Event};
 use crate::client::registered::{self, Registered};
 use crate::client::{Client, Platform, Profile};
@@ -99,7 +99,7 @@ impl Verb {
                 if common.json {
                     print_json(&shown);
                 } else {
-                    println!("{}", serde_json::to_string_pretty(&shown)?);
+                    say(format_args!("{}", serde_json::to_string_pretty(&shown)?));
                 }
                 Ok(())
             }
@@ -115,11 +115,11 @@ impl Verb {
                             .get("client_name")
                             .and_then(Value::as_str)
                             .unwrap_or("-");
-                        println!(
+                        say(format_args!(
                             "{:<34}{:<24}{name}",
                             client.id.as_str(),
                             client.created_at.to_rfc3339()
-                        );
+                        ));
                     }
                     eprintln!("{} clients", clients.len());
                 }
@@ -154,7 +154,7 @@ impl Verb {
                         &json!({"client_id": client_id, "removed": !dry_run, "grants_ended": ended}),
                     );
                 } else {
-                    println!("{client_id} {word}; {ended} grants end");
+                    say(format_args!("{client_id} {word}; {ended} grants end"));
                 }
                 Ok(())
             }
@@ -177,7 +177,9 @@ impl Verb {
                     if common.json {
                         print_json(&json!({"client_id": client_id, "dry_run": true}));
                     } else {
-                        println!("{client_id} would get a new secret; the old one would stop");
+                        say(format_args!(
+                            "{client_id} would get a new secret; the old one would stop"
+                        ));
                     }
                     return Ok(());
                 }
@@ -189,7 +191,7 @@ impl Verb {
                 if common.json {
                     print_json(&json!({"client_id": client_id, "client_secret": secret.reveal()}));
                 } else {
-                    println!("client_secret: {}", secret.reveal());
+                    say(format_args!("client_secret: {}", secret.reveal()));
                     eprintln!(
                         "It is shown this once. The old secret stops working within seconds."
                     );
@@ -249,7 +251,7 @@ impl Add {
             if self.common.json {
                 print_json(&json!({"client_id": id, "dry_run": true}));
             } else {
-                println!("{id} would be registered");
+                say(format_args!("{id} would be registered"));
             }
             return Ok(());
         }
@@ -263,9 +265,9 @@ impl Add {
                 &json!({"client_id": id, "client_secret": secret.as_ref().map(crate::crypto::Secret::reveal)}),
             );
         } else {
-            println!("client_id: {id}");
+            say(format_args!("client_id: {id}"));
             if let Some(secret) = &secret {
-                println!("client_secret: {}", secret.reveal());
+                say(format_args!("client_secret: {}", secret.reveal()));
                 eprintln!("The secret is shown this once.");
             }
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{Failure, Outcome, print_json};
+use super::{Failure, Outcome, print_json, say};
 use crate::config::{self, Address, Config, Problem, Section};
 use crate::provider::clients::Clients;
 
@@ -52,18 +52,18 @@ impl Verb {
             )
         })?;
         for entity in &config.entities {
-            println!(
+            say(format_args!(
                 "{:<14}{:<14}{}",
                 entity.name,
                 entity.section.role().as_str(),
                 entity.address.id
-            );
+            ));
         }
-        println!(
+        say(format_args!(
             "{} is good: {} entities",
             file.display(),
             config.entities.len()
-        );
+        ));
         Ok(())
     }
 }

@@ -5,7 +5,7 @@ use serde_json::json;
 use url::Url;
 
 use super::target::Target;
-use super::{Failure, Outcome, print_json};
+use super::{Failure, Outcome, print_json, say};
 use crate::config::Role;
 use crate::crypto::{Purpose, Signer};
 use crate::federation::entity::EntityId;
@@ -58,12 +58,12 @@ impl Doctor {
             );
         } else {
             for finding in &findings {
-                println!(
+                say(format_args!(
                     "{} {:<10}{}",
                     if finding.good { "ok  " } else { "FAIL" },
                     finding.check,
                     finding.said
-                );
+                ));
             }
         }
         if bad == 0 {

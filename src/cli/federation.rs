@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::target::Target;
-use super::{Failure, Outcome, print_json};
+use super::{Failure, Outcome, print_json, say};
 use crate::audit::{self, Event};
 use crate::config::Role;
 use crate::federation::EntityId;
@@ -96,7 +96,7 @@ impl Verb {
                 if json {
                     print_json(&explanation.to_json());
                 } else {
-                    print!("{}", explanation.to_text());
+                    say(format_args!("{}", explanation.to_text().trim_end()));
                 }
                 if explanation.outcome.is_ok() {
                     Ok(())
@@ -120,12 +120,12 @@ impl Verb {
                     print_json(&shown.collect());
                 } else {
                     for s in &rows {
-                        println!(
+                        say(format_args!(
                             "{:<22}{:<24}{}",
                             s.added_at.to_rfc3339(),
                             s.entity_types.join(" "),
                             s.entity_id
-                        );
+                        ));
                     }
                     eprintln!("{} subordinates", rows.len());
                 }
@@ -150,7 +150,9 @@ impl Verb {
                     .authority()
                     .map_or(0, |a| a.subordinate_statement_lifetime);
                 if dry_run {
-                    println!("{subject} would be dropped; it would stop within {life} s");
+                    say(format_args!(
+                        "{subject} would be dropped; it would stop within {life} s"
+                    ));
                     return Ok(());
                 }
                 let event = Event::done("federation.drop")
@@ -158,9 +160,9 @@ impl Verb {
                     .with("entity", subject.as_str());
                 audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
                 tx.commit().await?;
-                println!(
+                say(format_args!(
                     "{subject} is dropped; it stops within {life} s, when the last statement about it expires"
-                );
+                ));
                 Ok(())
             }
         }
@@ -184,10 +186,10 @@ impl Enrol {
         let mut tx = house.store.write().await?;
         subordinate.put(&mut tx, house.now()).await??;
         if self.dry_run {
-            println!(
+            say(format_args!(
                 "{} would be enrolled at {}",
                 self.subject, opened.entity.address.id
-            );
+            ));
             return Ok(());
         }
         let event = Event::done("federation.enrol")
@@ -195,10 +197,10 @@ impl Enrol {
             .with("entity", self.subject.as_str());
         audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
         tx.commit().await?;
-        println!(
+        say(format_args!(
             "{} is enrolled at {}",
             self.subject, opened.entity.address.id
-        );
+        ));
         Ok(())
     }
 
@@ -235,8 +237,7 @@ async fn authority(target: &Target) -> Result<(Opened, Shared), Failure> {
 }
 
 fn entity_id(text: &str, shared: &Shared) -> Result<EntityId, Failure> {
-    EntityId::parse(text, shared.schemes)
-        .map_err(|e| Failure::new(format!("{text} is no entity identifier: it {e}")))
+    EntityId::parse(text, shared.schemes).map_err(|e| Failure::new(format!("{text}: {e}")))
 }
 
 fn read_json(path: &std::path::Path) -> Result<Value, Failure> {

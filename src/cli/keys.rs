@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::target::Target;
-use super::{Outcome, print_json};
+use super::{Outcome, print_json, say};
 use crate::keys::{KeyRecord, Stage};
 
 #[derive(Debug, Subcommand)]
@@ -37,19 +37,19 @@ impl Verb {
             });
             print_json(&rows.collect());
         } else {
-            println!(
+            say(format_args!(
                 "{:<12}{:<9}{:<11}{:<22}kid",
                 "purpose", "alg", "stage", "since"
-            );
+            ));
             for record in &records {
                 let (stage, since) = stage(record);
-                println!(
+                say(format_args!(
                     "{:<12}{:<9}{stage:<11}{:<22}{}",
                     record.purpose,
                     record.alg,
                     since.to_rfc3339(),
                     record.kid
-                );
+                ));
             }
         }
         Ok(())

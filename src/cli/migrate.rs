@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Failure, Outcome, load};
+use super::{Failure, Outcome, load, say};
 use crate::store::{Options, Store};
 
 #[derive(Debug, Args)]
@@ -30,10 +30,10 @@ impl Migrate {
             })?;
             let pending = store.pending_migrations().await?;
             if self.dry_run {
-                println!("{}: {pending} to apply", entity.name);
+                say(format_args!("{}: {pending} to apply", entity.name));
             } else {
                 store.migrate().await?;
-                println!("{}: {pending} applied", entity.name);
+                say(format_args!("{}: {pending} applied", entity.name));
             }
             store.close().await;
         }

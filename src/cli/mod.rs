@@ -12,6 +12,7 @@ mod migrate;
 mod serve;
 mod target;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -124,9 +125,19 @@ fn load(path: &Path) -> Result<crate::config::Config, Failure> {
     })
 }
 
+/// Prints one line. A reader that has seen enough (`| head`) is no failure of ours.
+fn say(line: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    if let Err(e) = writeln!(out, "{line}")
+        && e.kind() != std::io::ErrorKind::BrokenPipe
+    {
+        eprintln!("hefu: standard output: {e}");
+    }
+}
+
 /// Prints one JSON value on one line.
 fn print_json(value: &serde_json::Value) {
-    println!("{value}");
+    say(format_args!("{value}"));
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub struct Built {
 /// Puts the rooms of `opened` together.
 pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
     let id = EntityId::parse(&opened.entity.address.id, shared.schemes)
-        .map_err(|e| settings(opened, format!("the identifier {e}")))?;
+        .map_err(|e| settings(opened, e.to_string()))?;
     let resolver = shared.resolver(&opened.entity)?;
     match &opened.entity.section {
         Section::Anchor(section) => authority(opened, shared, &id, resolver, section, true),
@@ -341,7 +341,7 @@ fn publisher(
     let mut authority_hints = Vec::new();
     for hint in &federation.authority_hints {
         let hint = EntityId::parse(hint, shared.schemes)
-            .map_err(|e| settings(opened, format!("federation.authority_hints: {hint} {e}")))?;
+            .map_err(|e| settings(opened, format!("federation.authority_hints: {hint}: {e}")))?;
         authority_hints.push(hint);
     }
     let publisher = Publisher::new(
