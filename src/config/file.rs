@@ -226,7 +226,23 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
                 );
             }
         }
+        if let Some(provider) = &raw.provider {
+            for problem in provider.get_ref().problems() {
+                say(provider.span(), problem);
+            }
+        }
+        if let Some(people) = &raw.people {
+            for problem in people.get_ref().problems() {
+                say(people.span(), problem);
+            }
+        }
         let authority = raw.authority.map(Spanned::into_inner).unwrap_or_default();
+        if authority.subordinate_statement_lifetime <= 0 {
+            say(
+                whole.clone(),
+                "authority.subordinate_statement_lifetime must be at least 1".to_owned(),
+            );
+        }
         let section = match role {
             Role::Anchor => Section::Anchor(authority),
             Role::Intermediate => Section::Intermediate(authority),
@@ -315,6 +331,21 @@ federation.authority_hints = ["https://anchor.example.cn"]
         assert!(
             edit("name = \"id\"", "name = \"id\"\nportal.provider = \"x\"")[0]
                 .contains("does not belong")
+        );
+        let numbers = edit(
+            "\n[[entity]]",
+            "\n[[entity]]\nprovider = { code_lifetime = 90, session_idle = -5 }",
+        );
+        assert_eq!(
+            numbers,
+            [
+                "line 8: session_idle is -5; it must be at least 1",
+                "line 8: code_lifetime is over 60: FAPI 2.0 §5.3.2.1 lets a code live 60 seconds at most",
+            ]
+        );
+        assert!(
+            edit("\n[[entity]]", "\n[[entity]]\npeople.sms_code_tries = 0")[0]
+                .contains("sms_code_tries is 0")
         );
         let entity = &GOOD[GOOD.find("[[entity]]").unwrap()..];
         let twice = problems(&format!("{GOOD}{entity}"));

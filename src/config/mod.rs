@@ -138,6 +138,14 @@ impl Address {
     }
 }
 
+/// A sentence for every setting that must be more than nothing and is not.
+fn not_positive(settings: &[(&str, i64)]) -> Vec<String> {
+    let wrong = settings.iter().filter(|(_, value)| *value <= 0);
+    wrong
+        .map(|(name, value)| format!("{name} is {value}; it must be at least 1"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -81,3 +81,21 @@ impl Default for Argon2 {
         }
     }
 }
+
+impl People {
+    /// What is wrong with the numbers, each in a sentence.
+    pub fn problems(&self) -> Vec<String> {
+        super::not_positive(&[
+            ("login_failures", self.login_failures),
+            ("source_failures", self.source_failures),
+            ("failure_window", self.failure_window),
+            ("matches_per_day", self.matches_per_day),
+            ("document_matches_per_day", self.document_matches_per_day),
+            ("sms_code_lifetime", self.sms_code_lifetime),
+            ("sms_code_tries", self.sms_code_tries),
+            ("sms_resend", self.sms_resend),
+            ("sms_per_day", self.sms_per_day),
+            ("sms_per_source", self.sms_per_source),
+        ])
+    }
+}

@@ -1,4 +1,4 @@
-//! `[entity.provider]`: lifetimes and switches of the OpenID Provider (`docs/architecture.md` has the table).
+//! `[entity.provider]`: lifetimes and switches of the OpenID Provider.
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -38,5 +38,31 @@ impl Default for Provider {
             par_lifetime: 90,
             clients: Vec::new(),
         }
+    }
+}
+
+impl Provider {
+    /// What is wrong with the numbers, each in a sentence.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = super::not_positive(&[
+            ("session_lifetime", self.session_lifetime),
+            ("session_idle", self.session_idle),
+            ("code_lifetime", self.code_lifetime),
+            ("access_token_lifetime", self.access_token_lifetime),
+            ("id_token_lifetime", self.id_token_lifetime),
+            ("refresh_token_lifetime", self.refresh_token_lifetime),
+            ("consent_lifetime", self.consent_lifetime),
+            ("par_lifetime", self.par_lifetime),
+        ]);
+        if self.code_lifetime > 60 {
+            problems.push(
+                "code_lifetime is over 60: FAPI 2.0 §5.3.2.1 lets a code live 60 seconds at most"
+                    .to_owned(),
+            );
+        }
+        if self.par_lifetime >= 600 {
+            problems.push("par_lifetime must be under 600 (FAPI 2.0 §5.3.2.2)".to_owned());
+        }
+        problems
     }
 }

@@ -101,13 +101,14 @@ impl Report {
             self.folder.display()
         )?;
         let data = self.folder.display();
+        let hefu = std::env::args().next().unwrap_or_else(|| "hefu".to_owned());
         writeln!(out, "\nNext, in another terminal:")?;
         writeln!(
             out,
-            "  hefu federation explain {} --data {data} --entity id",
+            "  {hefu} federation explain {} --data {data} --entity id",
             self.id("shifancun")
         )?;
-        writeln!(out, "  hefu doctor --data {data} --entity yueshengshi")?;
+        writeln!(out, "  {hefu} doctor --data {data} --entity yueshengshi")?;
         writeln!(
             out,
             "  README.md says where citizens, portal engineers and security teams read on"
