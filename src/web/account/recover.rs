@@ -262,6 +262,7 @@ fn proof_page(door: &Door, frame: Frame, phone: &Phone, name: String, number: St
         number,
         source: door.people().settings.register_name.clone(),
         phone_masked: Some(phone.masked()),
+        provisional: false,
         later: None,
     }
 }

@@ -45,7 +45,9 @@ pub async fn submit(member: Member, body: Bytes) -> Answer {
         return member.go_door("");
     }
     let (name, number) = (form.text("name"), form.text("number"));
-    let phone = member.person.phone.clone();
+    // Whose phone is in another's name may leave it out, and gets a provisional result.
+    let without_phone = form.get("method") == Some(Method::Match2.as_str());
+    let phone = member.person.phone.clone().filter(|_| !without_phone);
     let asked = prove(
         &member,
         member.person.id.as_str(),
@@ -200,11 +202,17 @@ async fn verified(member: &Member, mut tx: Tx, rng: &mut Rng, method: Method) ->
         .with_person(&member.person.id)
         .with("method", method.as_str());
     member.note(&mut tx, rng, event).await?;
+    if method == Method::Match2
+        && let Some(interaction) = member.interaction.as_ref().filter(|_| may_wait(member))
+    {
+        // Nothing better can be had here and now: the login goes on without the real name.
+        interaction::put_off_verification(&mut tx, interaction, member.now).await?;
+    }
     tx.commit().await?;
-    if member.interaction.is_some() {
-        member.go_door("")
-    } else {
-        member.go_home(Notice::Verified)
+    match (&member.interaction, method) {
+        (Some(_), _) => member.go_door(""),
+        (None, Method::Match2) => member.go_home(Notice::Provisional),
+        (None, Method::Match3) => member.go_home(Notice::Verified),
     }
 }
 
@@ -406,6 +414,7 @@ fn page(member: &Member, frame: Frame, name: String, number: String) -> RealName
         number,
         source: member.people().settings.register_name.clone(),
         phone_masked: member.person.phone.as_ref().map(Phone::masked),
+        provisional: member.person.provisional,
         later,
         base,
     }

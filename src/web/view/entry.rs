@@ -67,6 +67,8 @@ pub struct RealName {
     pub source: String,
     /// The verified phone that takes part in the match; `None`: name and number only, which stays provisional.
     pub phone_masked: Option<String>,
+    /// Name and number are bound provisionally already.
+    pub provisional: bool,
     /// Where the person may go without doing it now.
     pub later: Option<String>,
 }
@@ -85,6 +87,11 @@ impl RealName {
             ProofPurpose::Verify => "verify-heading",
             ProofPurpose::Recover => "proof-heading",
         })
+    }
+
+    /// A phone in somebody else's name never matches; without it the result is provisional, which is worth having once.
+    fn may_leave_phone_out(&self) -> bool {
+        self.purpose == ProofPurpose::Verify && self.phone_masked.is_some() && !self.provisional
     }
 }
 

@@ -249,6 +249,7 @@ impl Key for &&'static str {
 pub enum Notice {
     AccountCreated,
     Verified,
+    Provisional,
     CodeSent,
     PasswordChanged,
     PhoneChanged,
@@ -261,9 +262,10 @@ pub enum Notice {
 }
 
 impl Notice {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::AccountCreated,
         Self::Verified,
+        Self::Provisional,
         Self::CodeSent,
         Self::PasswordChanged,
         Self::PhoneChanged,
@@ -292,6 +294,7 @@ impl Notice {
         match self {
             Self::AccountCreated => "notice-account-created",
             Self::Verified => "notice-verified",
+            Self::Provisional => "notice-provisional",
             Self::CodeSent => "notice-code-sent",
             Self::PasswordChanged => "notice-password-changed",
             Self::PhoneChanged => "notice-phone-changed",

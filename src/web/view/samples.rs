@@ -179,7 +179,7 @@ impl Set {
             };
             add(&format!("NewPassword.{name}"), page.html());
         }
-        let real_name = |frame, purpose, phone_masked: Option<&str>| RealName {
+        let real_name = |frame, purpose, phone_masked: Option<&str>, provisional| RealName {
             frame,
             asking: asking(),
             base: base(),
@@ -188,23 +188,34 @@ impl Set {
             number: "21999919790808007".to_owned(),
             source: "人口库（演示替身）".to_owned(),
             phone_masked: phone_masked.map(str::to_owned),
+            provisional,
             later: Some("/account".to_owned()),
         };
         let mut created = self.provider();
         created.notice = Some(Notice::AccountCreated);
         add(
             "RealName",
-            real_name(created, ProofPurpose::Verify, Some("140****0006")).html(),
+            real_name(created, ProofPurpose::Verify, Some("140****0006"), false).html(),
+        );
+        let mismatch = self.provider().with_problem(Problem::NotMatched);
+        add(
+            "RealName.mismatch",
+            real_name(mismatch, ProofPurpose::Verify, Some("140****0006"), false).html(),
+        );
+        let known = self.provider();
+        add(
+            "RealName.provisional",
+            real_name(known, ProofPurpose::Verify, Some("140****0006"), true).html(),
         );
         let wrong = self.provider().with_problem(Problem::NumberInvalid);
         add(
             "RealName.invalid",
-            real_name(wrong, ProofPurpose::Verify, None).html(),
+            real_name(wrong, ProofPurpose::Verify, None, false).html(),
         );
         let down = self.provider().with_problem(Problem::SourceUnavailable);
         add(
             "RealName.down",
-            real_name(down, ProofPurpose::Recover, None).html(),
+            real_name(down, ProofPurpose::Recover, None, false).html(),
         );
         for can_take_over in [true, false] {
             let page = Takeover {

@@ -63,6 +63,38 @@ async fn what_fails_is_said_and_leaves_nothing() {
     assert_eq!(browser.at, "/account?notice=verified");
 }
 
+/// A father pays for his daughter's phone: it will never match her name, and she is not sent away.
+#[tokio::test]
+async fn whose_phone_is_in_anothers_name_may_leave_it_out_and_stays_provisional() {
+    let house = TestHouse::new().await;
+    let mut browser = house.browser();
+    browser.create("13900000009").await;
+    let id = house.holder_of("13900000009").await.unwrap();
+    let page = browser.submit("/account/verify", &JI).await;
+    assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(page.body.contains("id=\"verify-without-phone\" open"));
+    let two = [JI[0], JI[1], ("method", "match2")];
+    let page = browser.submit("/account/verify", &two).await;
+    assert_eq!(browser.at, "/account?notice=provisional", "{}", page.body);
+    let person = house.person(&id).await;
+    assert!(person.provisional && !person.has_real_name());
+    assert_eq!(person.number.unwrap().plain(), JI[1].1);
+    // Asked again she reads what is missing, and is not offered the same once more.
+    let page = browser.get("/account/verify").await;
+    assert!(page.has("verify-provisional") && !page.has("verify-submit-match2"));
+    // With a phone in her own name it becomes final.
+    house
+        .register
+        .phones
+        .lock()
+        .unwrap()
+        .insert(JI[1].1.to_owned(), "13900000009".to_owned());
+    browser.submit("/account/verify", &JI).await;
+    assert_eq!(browser.at, "/account?notice=verified");
+    let person = house.person(&id).await;
+    assert!(!person.provisional && person.has_real_name());
+}
+
 #[tokio::test]
 async fn guessing_is_limited() {
     let house = TestHouse::new().await;
