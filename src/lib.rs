@@ -11,7 +11,8 @@ pub mod server;
 // Floor 7: HTTP.
 pub mod web;
 
-// Floor 6: OpenID Connect as rules, and everything hefu does as a relying party.
+// Floor 6: OpenID Connect as rules, everything hefu does as a relying party, and what operators do.
+pub mod operator;
 pub mod provider;
 pub mod relying;
 

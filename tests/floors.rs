@@ -14,7 +14,7 @@ use std::{
 const FLOORS: &[(u8, &[&str])] = &[
     (8, &["main", "cli", "server", "jobs", "demo"]),
     (7, &["web"]),
-    (6, &["provider", "relying"]),
+    (6, &["provider", "relying", "operator"]),
     (5, &["federation"]),
     (4, &["keys", "identity", "session"]),
     (3, &["authn", "client", "consent", "brand", "audit"]),
@@ -38,6 +38,11 @@ const LEANS: &[(&str, &str, &str)] = &[
         "the demo is a node with a made-up configuration",
     ),
     ("server", "jobs", "a node runs its own jobs"),
+    (
+        "operator",
+        "provider",
+        "removing a client ends its grants in the same transaction",
+    ),
     (
         "jose",
         "crypto",

@@ -6,13 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::target::Target;
-use super::{Failure, Outcome, print_json, say};
-use crate::audit::{self, Event};
+use super::{Failure, Outcome, apply, print_json, say};
 use crate::client::registered::{self, Registered};
-use crate::client::{Client, Platform, Profile};
 use crate::config::Role;
 use crate::id::ClientId;
-use crate::provider::grants;
+use crate::operator::{Act, Effect, Mode};
 use crate::server::entity::Opened;
 
 #[derive(Debug, Subcommand)]
@@ -131,19 +129,16 @@ impl Verb {
                 dry_run,
             } => {
                 let opened = provider(&common.target).await?;
-                let (id, house) = (ClientId(client_id.clone()), &opened.house);
-                let mut tx = house.store.write().await?;
-                if !registered::remove(&mut tx, &id, house.now()).await? {
-                    return Err(unknown(&client_id));
-                }
-                let ended = grants::revoke_client(&mut tx, &id, house.now()).await?;
-                let event = Event::done("client.remove")
-                    .with_actor("operator")
-                    .with_client(&id);
-                audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
-                if !dry_run {
-                    tx.commit().await?;
-                }
+                let act = Act::RemoveClient {
+                    client_id: ClientId(client_id.clone()),
+                };
+                let effect = apply(&opened, &act, Mode::of(dry_run)).await?;
+                let Effect::ClientRemoved {
+                    grants_ended: ended,
+                } = effect
+                else {
+                    return Ok(());
+                };
                 let word = if dry_run {
                     "would be removed"
                 } else {
@@ -164,16 +159,14 @@ impl Verb {
                 dry_run,
             } => {
                 let opened = provider(&common.target).await?;
-                let (id, house) = (ClientId(client_id.clone()), &opened.house);
-                let mut tx = house.store.write().await?;
-                let secret =
-                    registered::rotate_secret(&mut tx, &mut house.rng(), &id, house.now()).await?;
-                let secret = secret.ok_or_else(|| {
-                    Failure::new(format!(
-                        "{client_id} is not registered here, or has no secret"
-                    ))
-                })?;
-                if dry_run {
+                let act = Act::RotateSecret {
+                    client_id: ClientId(client_id.clone()),
+                };
+                let effect = apply(&opened, &act, Mode::of(dry_run)).await?;
+                let Effect::SecretRotated {
+                    secret: Some(secret),
+                } = effect
+                else {
                     if common.json {
                         print_json(&json!({"client_id": client_id, "dry_run": true}));
                     } else {
@@ -182,12 +175,7 @@ impl Verb {
                         ));
                     }
                     return Ok(());
-                }
-                let event = Event::done("client.rotate_secret")
-                    .with_actor("operator")
-                    .with_client(&id);
-                audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
-                tx.commit().await?;
+                };
                 if common.json {
                     print_json(&json!({"client_id": client_id, "client_secret": secret.reveal()}));
                 } else {
@@ -231,22 +219,11 @@ impl Add {
             );
         }
         let id = ClientId(self.client_id.unwrap_or_else(|| house.rng().id("cl_")));
-        // Refused here rather than at the first login.
-        Client::parse(
-            id.clone(),
-            Profile::Oidc,
-            &metadata,
-            Some([0; 32]),
-            Platform::unvouched(""),
-            house.plain_http,
-        )?;
-        let mut tx = house.store.write().await?;
-        let added = registered::add(&mut tx, &mut house.rng(), &id, &metadata, house.now()).await?;
-        let secret = added.ok_or_else(|| {
-            Failure::new(format!(
-                "{id} is taken; ids of removed clients are not given again"
-            ))
-        })?;
+        let act = Act::AddClient {
+            client_id: id.clone(),
+            metadata,
+        };
+        let effect = apply(&opened, &act, Mode::of(self.dry_run)).await?;
         if self.dry_run {
             if self.common.json {
                 print_json(&json!({"client_id": id, "dry_run": true}));
@@ -255,11 +232,9 @@ impl Add {
             }
             return Ok(());
         }
-        let event = Event::done("client.add")
-            .with_actor("operator")
-            .with_client(&id);
-        audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
-        tx.commit().await?;
+        let Effect::ClientAdded { secret } = effect else {
+            return Ok(());
+        };
         if self.common.json {
             print_json(
                 &json!({"client_id": id, "client_secret": secret.as_ref().map(crate::crypto::Secret::reveal)}),

@@ -6,11 +6,11 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::target::Target;
-use super::{Failure, Outcome, print_json, say};
-use crate::audit::{self, Event};
+use super::{Failure, Outcome, apply, print_json, say};
 use crate::config::Role;
 use crate::federation::EntityId;
 use crate::federation::authority::{ListFilter, NewSubordinate, Subordinate, list};
+use crate::operator::{Act, Mode};
 use crate::server::entity::{Opened, Shared};
 
 #[derive(Debug, Subcommand)]
@@ -138,14 +138,10 @@ impl Verb {
                 dry_run,
             } => {
                 let (opened, shared) = authority(&target).await?;
-                let (id, house) = (entity_id(&subject, &shared)?, &opened.house);
-                let mut tx = house.store.write().await?;
-                if !Subordinate::remove(&mut tx, &id, house.now()).await? {
-                    return Err(Failure::new(format!(
-                        "{subject} is not a subordinate of {}",
-                        opened.entity.name
-                    )));
-                }
+                let act = Act::Drop {
+                    entity_id: entity_id(&subject, &shared)?,
+                };
+                apply(&opened, &act, Mode::of(dry_run)).await?;
                 let life = opened
                     .authority()
                     .map_or(0, |a| a.subordinate_statement_lifetime);
@@ -153,16 +149,11 @@ impl Verb {
                     say(format_args!(
                         "{subject} would be dropped; it would stop within {life} s"
                     ));
-                    return Ok(());
+                } else {
+                    say(format_args!(
+                        "{subject} is dropped; it stops within {life} s, when the last statement about it expires"
+                    ));
                 }
-                let event = Event::done("federation.drop")
-                    .with_actor("operator")
-                    .with("entity", subject.as_str());
-                audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
-                tx.commit().await?;
-                say(format_args!(
-                    "{subject} is dropped; it stops within {life} s, when the last statement about it expires"
-                ));
                 Ok(())
             }
         }
@@ -172,33 +163,23 @@ impl Verb {
 impl Enrol {
     async fn run(self) -> Outcome {
         let (opened, shared) = authority(&self.target).await?;
-        let house = &opened.house;
-        let id = entity_id(&self.subject, &shared)?;
-        let subordinate = NewSubordinate {
-            entity_id: id,
+        let act = Act::Enrol(NewSubordinate {
+            entity_id: entity_id(&self.subject, &shared)?,
             jwks: read_json(&self.jwks)?,
             metadata: self.metadata(),
             metadata_policy: self.policy.as_deref().map(read_json).transpose()?,
             constraints: self.constraints.as_deref().map(read_json).transpose()?,
             is_intermediate: self.intermediate,
             entity_types: self.entity_types,
+        });
+        apply(&opened, &act, Mode::of(self.dry_run)).await?;
+        let done = if self.dry_run {
+            "would be enrolled"
+        } else {
+            "is enrolled"
         };
-        let mut tx = house.store.write().await?;
-        subordinate.put(&mut tx, house.now()).await??;
-        if self.dry_run {
-            say(format_args!(
-                "{} would be enrolled at {}",
-                self.subject, opened.entity.address.id
-            ));
-            return Ok(());
-        }
-        let event = Event::done("federation.enrol")
-            .with_actor("operator")
-            .with("entity", self.subject.as_str());
-        audit::record(&mut tx, &mut house.rng(), house.now(), &event).await?;
-        tx.commit().await?;
         say(format_args!(
-            "{} is enrolled at {}",
+            "{} {done} at {}",
             self.subject, opened.entity.address.id
         ));
         Ok(())

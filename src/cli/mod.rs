@@ -18,6 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::operator::{Act, Desk, Effect, Mode};
+use crate::server::entity::Opened;
 use crate::server::tls;
 
 /// hefu 合符: a federated OpenID Provider for real-name identities, and the OpenID Federation around it.
@@ -111,6 +113,20 @@ async fn run(verb: Verb) -> Outcome {
         Verb::Client(verb) => verb.run().await,
         Verb::Audit(verb) => verb.run().await,
     }
+}
+
+/// Applies an operator's act to `opened`, as whoever has this terminal.
+async fn apply(opened: &Opened, act: &Act, mode: Mode) -> Result<Effect, Failure> {
+    let house = &opened.house;
+    let desk = Desk {
+        store: &house.store,
+        role: opened.role(),
+        plain_http: house.plain_http,
+        now: house.now(),
+    };
+    Ok(act
+        .apply(desk, &mut house.rng(), "operator", mode)
+        .await??)
 }
 
 /// Reads a configuration file or says everything that is wrong with it.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::Row as _;
 
@@ -14,7 +15,8 @@ use crate::jose::JwkSet;
 use crate::store::{Conn, Error};
 
 /// What an operator says about a subordinate. `check` turns it into something that may be stored.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct NewSubordinate {
     pub entity_id: EntityId,
     /// Its federation keys, received out of band; never taken from what it says about itself.

@@ -1,0 +1,179 @@
+//! Acts of operators: done whole or not at all, written down and read again.
+
+use hefu::client::registered;
+use hefu::clock::UnixTime;
+use hefu::config::Role;
+use hefu::federation::authority::{NewSubordinate, Subordinate};
+use hefu::id::ClientId;
+use hefu::operator::{Act, Desk, Effect, Mode, Refusal};
+use hefu::random::RngSource;
+use hefu::store::{Error, Store};
+use serde_json::{Value, json};
+
+use crate::support::database::for_each_database;
+use crate::support::federation::{TestKey, entity_id};
+
+const NOW: UnixTime = UnixTime(1000);
+
+fn act(value: Value) -> Act {
+    let act: Act = serde_json::from_value(value.clone()).expect("an act");
+    let again = serde_json::to_value(&act).expect("written down");
+    assert_eq!(serde_json::from_value::<Act>(again).expect("read"), act);
+    act
+}
+
+async fn apply(
+    store: &Store,
+    role: Role,
+    act: &Act,
+    mode: Mode,
+) -> Result<Result<Effect, Refusal>, Error> {
+    let desk = Desk {
+        store,
+        role,
+        plain_http: false,
+        now: NOW,
+    };
+    act.apply(desk, &mut RngSource::System.rng(), "operator", mode)
+        .await
+}
+
+async fn recorded(store: &Store) -> Result<Vec<String>, Error> {
+    sqlx::query_scalar("SELECT kind FROM audit_events WHERE actor = 'operator' ORDER BY kind")
+        .fetch_all(&mut *store.read().await?)
+        .await
+}
+
+#[tokio::test]
+async fn acts_on_clients() {
+    for_each_database(async |store| {
+        let id = ClientId("cl_1".to_owned());
+        let add = act(json!({"act": "add_client", "client_id": "cl_1",
+            "metadata": {"redirect_uris": ["https://rp.example/cb"]}}));
+        let rotate = act(json!({"act": "rotate_secret", "client_id": "cl_1"}));
+        let remove = act(json!({"act": "remove_client", "client_id": "cl_1"}));
+        let apply = async |act, mode| apply(&store, Role::Provider, act, mode).await;
+
+        let Ok(Effect::ClientAdded { secret: None }) = apply(&add, Mode::DryRun).await? else {
+            panic!("a dry run adds, and tells no secret")
+        };
+        let found = registered::find(&mut *store.read().await?, &id).await?;
+        assert_eq!(found, None, "a dry run leaves nothing");
+        assert!(recorded(&store).await?.is_empty());
+        for (missing, said) in [(&rotate, "or has no secret"), (&remove, "not registered")] {
+            let refusal = apply(missing, Mode::Apply).await?.expect_err("unknown");
+            assert!(refusal.to_string().contains(said), "{refusal}");
+        }
+
+        let Ok(Effect::ClientAdded { secret: Some(_) }) = apply(&add, Mode::Apply).await? else {
+            panic!("added, with a secret")
+        };
+        let before = registered::find(&mut *store.read().await?, &id).await?;
+        let taken = apply(&add, Mode::Apply).await?.expect_err("taken");
+        assert!(taken.to_string().contains("is taken"), "{taken}");
+        apply(&rotate, Mode::DryRun).await?.expect("could be done");
+        let still = registered::find(&mut *store.read().await?, &id).await?;
+        assert_eq!(still, before);
+        let Ok(Effect::SecretRotated { secret: Some(_) }) = apply(&rotate, Mode::Apply).await?
+        else {
+            panic!("rotated")
+        };
+        let Ok(Effect::ClientRemoved { grants_ended: 0 }) = apply(&remove, Mode::Apply).await?
+        else {
+            panic!("removed")
+        };
+        let gone = registered::find(&mut *store.read().await?, &id).await?;
+        assert_eq!(gone, None);
+        assert_eq!(
+            recorded(&store).await?,
+            ["client.add", "client.remove", "client.rotate_secret"],
+            "one row an act that was done, none for refusals and dry runs"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn acts_on_trust() {
+    for_each_database(async |store| {
+        let id = entity_id("https://gd.example");
+        let enrol = Act::Enrol(NewSubordinate {
+            entity_id: id.clone(),
+            jwks: TestKey::of(id.as_str()).jwks(),
+            entity_types: vec!["federation_entity".to_owned()],
+            metadata: None,
+            metadata_policy: None,
+            constraints: None,
+            is_intermediate: true,
+        });
+        let enrol = act(serde_json::to_value(&enrol).expect("written down"));
+        let drop = act(json!({"act": "drop", "entity_id": id.as_str()}));
+        let mut broken = serde_json::to_value(&enrol).expect("written down");
+        broken["metadata_policy"] =
+            json!({"openid_relying_party": {"scope": {"value": 1, "subset_of": []}}});
+        let broken = act(broken);
+        let find = async || Subordinate::find(&mut *store.read().await?, &id).await;
+
+        apply(&store, Role::Anchor, &enrol, Mode::DryRun)
+            .await?
+            .expect("could be done");
+        assert_eq!(find().await?, None);
+        apply(&store, Role::Anchor, &broken, Mode::Apply)
+            .await?
+            .expect_err("no policy");
+        assert_eq!(find().await?, None);
+        apply(&store, Role::Anchor, &enrol, Mode::Apply)
+            .await?
+            .expect("enrolled");
+        assert!(find().await?.is_some());
+        apply(&store, Role::Anchor, &drop, Mode::DryRun)
+            .await?
+            .expect("could be done");
+        assert!(find().await?.is_some());
+        apply(&store, Role::Anchor, &drop, Mode::Apply)
+            .await?
+            .expect("dropped");
+        assert_eq!(find().await?, None);
+        let refusal = apply(&store, Role::Anchor, &drop, Mode::Apply)
+            .await?
+            .expect_err("gone");
+        assert!(
+            refusal.to_string().contains("not a subordinate"),
+            "{refusal}"
+        );
+        assert_eq!(
+            recorded(&store).await?,
+            ["federation.drop", "federation.enrol"]
+        );
+
+        for (role, act) in [
+            (Role::Provider, &enrol),
+            (Role::Portal, &drop),
+            (Role::Register, &drop),
+        ] {
+            let refusal = apply(&store, role, act, Mode::Apply)
+                .await?
+                .expect_err("the wrong desk");
+            assert!(matches!(refusal, Refusal::WrongRole(_)));
+        }
+        Ok(())
+    })
+    .await;
+}
+
+/// Whoever approves an act must have read all of it.
+#[test]
+fn an_act_with_unknown_members_is_none() {
+    for value in [
+        json!({"act": "remove_client", "client_id": "c", "and": "more"}),
+        json!({"act": "remove_everything"}),
+        json!({"client_id": "c"}),
+        json!({"act": "drop", "entity_id": "not a url"}),
+    ] {
+        assert!(
+            serde_json::from_value::<Act>(value.clone()).is_err(),
+            "{value}"
+        );
+    }
+}
