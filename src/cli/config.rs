@@ -74,7 +74,7 @@ fn beyond_the_form(config: &Config) -> Vec<Problem> {
     for entity in &config.entities {
         let mut say = |what: String| {
             problems.push(Problem {
-                line: None,
+                line: entity.line,
                 what: format!("entity {}: {what}", entity.name),
             });
         };

@@ -1,4 +1,4 @@
-//! `hefu doctor`: what an entity needs to work, checked from where it runs, each with what to do when it fails.
+//! `hefu doctor`: what entities need to work, checked from where they run, each with what to do when it fails.
 
 use clap::Args;
 use serde_json::json;
@@ -6,7 +6,7 @@ use url::Url;
 
 use super::target::Target;
 use super::{Failure, Outcome, print_json, say};
-use crate::config::Role;
+use crate::config::{Entity, Role, Section};
 use crate::crypto::{Purpose, Signer};
 use crate::federation::entity::EntityId;
 use crate::jose::{UnverifiedJws, json as strict};
@@ -32,57 +32,106 @@ struct Finding {
     said: String,
 }
 
-impl Doctor {
-    pub async fn run(self) -> Outcome {
-        let (opened, shared) = self.target.open().await?;
-        let mut findings = vec![Finding {
-            check: "keys",
-            good: true,
-            said: "the database opens, its schema is current, and every key opens under the key-encryption key".to_owned(),
-        }];
-        findings.push(signs(&opened).await);
-        for hint in &opened.entity.federation.authority_hints {
-            findings.extend(superior(&shared, hint).await);
-        }
-        if opened.role() != Role::Register && !opened.entity.federation.authority_hints.is_empty() {
-            findings.push(chain(&opened, &shared).await?);
-        }
-        let bad = findings.iter().filter(|f| !f.good).count();
-        if self.json {
-            let rows: Vec<_> = findings
-                .iter()
-                .map(|f| json!({"check": f.check, "ok": f.good, "said": f.said}))
-                .collect();
-            print_json(
-                &json!({"entity": opened.entity.address.id, "ok": bad == 0, "checks": rows}),
-            );
-        } else {
-            for finding in &findings {
-                say(format_args!(
-                    "{} {:<10}{}",
-                    if finding.good { "ok  " } else { "FAIL" },
-                    finding.check,
-                    finding.said
-                ));
-            }
-        }
-        if bad == 0 {
-            Ok(())
-        } else {
-            Err(Failure::new(format!(
-                "{bad} of {} checks failed",
-                findings.len()
-            )))
+impl Finding {
+    fn new(check: &'static str, good: bool, said: impl Into<String>) -> Self {
+        Self {
+            check,
+            good,
+            said: said.into(),
         }
     }
 }
 
-async fn signs(opened: &Opened) -> Finding {
-    let finding = |good, said: String| Finding {
-        check: "signature",
-        good,
-        said,
+impl Doctor {
+    pub async fn run(self) -> Outcome {
+        let (entities, shared) = self.target.entities().await?;
+        let (mut bad, mut all, mut reports) = (0, 0, Vec::new());
+        for entity in entities {
+            let (name, id, role) = (
+                entity.name.clone(),
+                entity.address.id.clone(),
+                entity.section.role(),
+            );
+            if !self.json {
+                say(format_args!("{name}: {} {id}", role.as_str()));
+            }
+            let findings = examine(&shared, entity).await;
+            if !self.json {
+                for finding in &findings {
+                    say(format_args!(
+                        "{} {:<10}{}",
+                        if finding.good { "ok  " } else { "FAIL" },
+                        finding.check,
+                        finding.said
+                    ));
+                }
+            }
+            let wrong = findings.iter().filter(|f| !f.good).count();
+            bad += wrong;
+            all += findings.len();
+            let rows: Vec<_> = findings
+                .iter()
+                .map(|f| json!({"check": f.check, "ok": f.good, "said": f.said}))
+                .collect();
+            reports.push(json!({"name": name, "entity": id, "role": role.as_str(), "ok": wrong == 0, "checks": rows}));
+        }
+        if self.json {
+            print_json(&json!({"ok": bad == 0, "entities": reports}));
+        }
+        if bad == 0 {
+            Ok(())
+        } else {
+            Err(Failure::new(format!("{bad} of {all} checks failed")))
+        }
+    }
+}
+
+/// Everything about one entity; what cannot be opened is a finding, not the end.
+async fn examine(shared: &Shared, entity: Entity) -> Vec<Finding> {
+    let opened = match shared.open(entity, false).await {
+        Ok(opened) => opened,
+        Err(e) => return vec![Finding::new("keys", false, e.to_string())],
     };
+    let mut findings = vec![Finding::new(
+        "keys",
+        true,
+        "the database opens, its schema is current, and every key opens under the key-encryption key",
+    )];
+    findings.push(signs(&opened).await);
+    for hint in &opened.entity.federation.authority_hints {
+        findings.extend(superior(shared, hint).await);
+    }
+    if opened.role() != Role::Register && !opened.entity.federation.authority_hints.is_empty() {
+        findings.push(chain(&opened, shared).await);
+    }
+    if let Section::Provider { people, .. } = &opened.entity.section {
+        findings.push(answers(shared, "register", &people.register_url).await);
+        findings.push(answers(shared, "sms", &people.sms_gateway_url).await);
+    }
+    findings
+}
+
+/// Whether something answers at `address`. Nothing personal is sent, so a refusal of the empty question is an answer too; a
+/// server that says of itself that it is broken is none.
+async fn answers(shared: &Shared, check: &'static str, address: &str) -> Finding {
+    let Ok(url) = Url::parse(address) else {
+        return Finding::new(check, false, format!("{address:?} is not a URL"));
+    };
+    match shared.outbound.get(&url, "*/*", &Limits::default()).await {
+        Ok(answer) if answer.status().is_server_error() => {
+            Finding::new(check, false, format!("{url} answers {}", answer.status()))
+        }
+        Ok(answer) => Finding::new(
+            check,
+            true,
+            format!("{url} can be reached ({})", answer.status()),
+        ),
+        Err(e) => Finding::new(check, false, e.to_string()),
+    }
+}
+
+async fn signs(opened: &Opened) -> Finding {
+    let finding = |good, said: String| Finding::new("signature", good, said);
     if opened.role() == Role::Register {
         return finding(true, "a register signs nothing".to_owned());
     }
@@ -107,11 +156,7 @@ async fn superior(shared: &Shared, hint: &str) -> Vec<Finding> {
         "{}/.well-known/openid-federation",
         hint.trim_end_matches('/')
     );
-    let reach = |good, said: String| Finding {
-        check: "superior",
-        good,
-        said,
-    };
+    let reach = |good, said: String| Finding::new("superior", good, said);
     let Ok(url) = Url::parse(&address) else {
         return vec![reach(
             false,
@@ -169,15 +214,17 @@ async fn superior(shared: &Shared, hint: &str) -> Vec<Finding> {
     findings
 }
 
-async fn chain(opened: &Opened, shared: &Shared) -> Result<Finding, Failure> {
-    let finding = |good, said: String| Finding {
-        check: "chain",
-        good,
-        said,
+async fn chain(opened: &Opened, shared: &Shared) -> Finding {
+    let finding = |good, said: String| Finding::new("chain", good, said);
+    let resolver = match shared.resolver(&opened.entity) {
+        Ok(resolver) => resolver,
+        Err(e) => return finding(false, e.to_string()),
     };
-    let resolver = shared.resolver(&opened.entity)?;
-    let id = EntityId::parse(&opened.entity.address.id, shared.schemes)?;
-    Ok(match resolver.resolve(&id, None, shared.now()).await {
+    let id = match EntityId::parse(&opened.entity.address.id, shared.schemes) {
+        Ok(id) => id,
+        Err(e) => return finding(false, e.to_string()),
+    };
+    match resolver.resolve(&id, None, shared.now()).await {
         Ok(chain) => finding(
             true,
             format!(
@@ -190,5 +237,5 @@ async fn chain(opened: &Opened, shared: &Shared) -> Result<Finding, Failure> {
             false,
             format!("{}; see `hefu federation explain {id}`", e.reason),
         ),
-    })
+    }
 }

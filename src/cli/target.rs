@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::{Failure, load};
 use crate::clock::SystemClock;
-use crate::config::Config;
+use crate::config::{Config, Entity};
 use crate::crypto::{Purpose, Signer};
 use crate::demo;
 use crate::random::RngSource;
@@ -63,34 +63,48 @@ impl Target {
         }
     }
 
+    /// The entities that are meant: the one that was named, else all.
+    pub async fn entities(&self) -> Result<(Vec<Entity>, Shared), Failure> {
+        let (config, shared) = self.configuration().await?;
+        let meant = match &self.entity {
+            None => config.entities,
+            Some(name) => vec![named(config, name)?],
+        };
+        Ok((meant, shared))
+    }
+
     /// The entity that is meant, opened; an outdated schema is refused.
     pub async fn open(&self) -> Result<(Opened, Shared), Failure> {
         let (mut config, shared) = self.configuration().await?;
-        let names = || {
-            config
-                .entities
-                .iter()
-                .map(|e| e.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let position = match &self.entity {
-            Some(name) => config
-                .entities
-                .iter()
-                .position(|e| e.name == *name || e.address.id == *name)
-                .ok_or_else(|| {
-                    Failure::new(format!("there is no entity {name}; there are: {}", names()))
-                })?,
-            None if config.entities.len() == 1 => 0,
+        let entity = match &self.entity {
+            Some(name) => named(config, name)?,
+            None if config.entities.len() == 1 => config.entities.swap_remove(0),
             None => {
                 return Err(Failure::new(format!(
                     "say which entity with --entity NAME: {}",
-                    names()
+                    names(&config)
                 )));
             }
         };
-        let entity = config.entities.swap_remove(position);
         Ok((shared.open(entity, false).await?, shared))
     }
+}
+
+fn named(mut config: Config, name: &str) -> Result<Entity, Failure> {
+    match config
+        .entities
+        .iter()
+        .position(|e| e.name == name || e.address.id == name)
+    {
+        Some(position) => Ok(config.entities.swap_remove(position)),
+        None => Err(Failure::new(format!(
+            "there is no entity {name}; there are: {}",
+            names(&config)
+        ))),
+    }
+}
+
+fn names(config: &Config) -> String {
+    let names: Vec<&str> = config.entities.iter().map(|e| e.name.as_str()).collect();
+    names.join(", ")
 }

@@ -256,6 +256,7 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
             Role::Register => Section::Register,
         };
         entities.push(Entity {
+            line: line_at(whole.start),
             name: raw.name.into_inner(),
             address,
             database: raw.database.into_inner(),
@@ -306,6 +307,7 @@ federation.authority_hints = ["https://anchor.example.cn"]
     fn a_good_file_is_read() {
         let config = parse(GOOD).unwrap();
         assert_eq!(config.entities[0].address.authority, "id.example.cn");
+        assert_eq!(config.entities[0].line, Some(7));
         assert_eq!(config.entities[0].section.role(), Role::Provider);
     }
 

@@ -54,6 +54,8 @@ impl Role {
 /// One entity that the node hosts.
 #[derive(Debug, Clone)]
 pub struct Entity {
+    /// Where its table begins in the file; `None` when it was not read from one.
+    pub line: Option<usize>,
     /// Short name for people and commands: `gd`, `id`.
     pub name: String,
     pub address: Address,

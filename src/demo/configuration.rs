@@ -95,6 +95,7 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
         Role::Register => Section::Register,
     };
     Some(Entity {
+        line: None,
         name: planned.name.to_owned(),
         address: Address::parse(&planned.id(mark.port, mark.tls), !mark.tls).ok()?,
         database: format!("sqlite:{}?mode=rwc", own.join("hefu.db").display()),

@@ -246,16 +246,22 @@ async fn the_doctor_says_what_is_wrong() {
     let done = cluster.hefu(&["doctor", "--json"], A);
     assert_eq!(done.status.code(), Some(1), "{}", said(&done));
     let report = one_line_of_json(&done);
+    assert_eq!(report["ok"], false);
+    let report = &report["entities"][0];
     assert_eq!(
-        (&report["ok"], &report["entity"]),
-        (&Value::Bool(false), &Value::from(cluster.issuer.as_str()))
+        (&report["ok"], &report["entity"], &report["role"]),
+        (
+            &Value::Bool(false),
+            &Value::from(cluster.issuer.as_str()),
+            &Value::from("provider")
+        )
     );
     let checks = report["checks"].as_array().expect("checks");
     let of = |name: &str| {
         let check = checks.iter().find(|c| c["check"] == name);
         check.unwrap_or_else(|| panic!("no check {name}: {report}"))
     };
-    for good in ["keys", "signature"] {
+    for good in ["keys", "signature", "register", "sms"] {
         assert_eq!(of(good)["ok"], true, "{report}");
     }
     // The superior does not exist: it is named, and so is the verb that tells more.
@@ -311,6 +317,10 @@ fn what_a_node_would_refuse_at_its_start_is_said_by_the_check() {
             "{to}: {told}"
         );
         assert_eq!(report["ok"], false, "{report}");
+        assert!(
+            report["problems"][0]["line"].is_u64(),
+            "said with its line: {report}"
+        );
     }
 }
 

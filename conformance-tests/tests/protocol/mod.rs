@@ -3,6 +3,7 @@
 mod crash;
 mod discovery;
 mod federation;
+mod operator;
 mod refusals;
 mod relying_party;
 mod walk;
