@@ -2,8 +2,10 @@
 
 mod algorithm;
 mod error;
+mod response_type;
 mod scope;
 
 pub use algorithm::Algorithm;
 pub use error::{Error, ErrorCode};
+pub use response_type::{ResponseType, UnknownResponseType};
 pub use scope::Scope;

@@ -26,7 +26,7 @@ impl Registered {
     pub fn client(&self, plain_http: bool) -> Result<Client, MetadataError> {
         Client::parse(
             self.id.clone(),
-            Profile::Oidc,
+            Profile::of(&self.metadata)?,
             &self.metadata,
             self.secret,
             platform(&self.metadata),
@@ -58,7 +58,7 @@ pub fn from_config(table: &Map<String, Value>, plain_http: bool) -> Result<Clien
     let secret = text("client_secret")?.map(|s| sha256(s.as_bytes()));
     Client::parse(
         ClientId(id.to_owned()),
-        Profile::Oidc,
+        Profile::of(table)?,
         table,
         secret,
         platform(table),

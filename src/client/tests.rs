@@ -30,7 +30,7 @@ fn defaults_of_registration() {
             sector: "rp.example".to_owned()
         }
     );
-    assert!(!client.requires_pkce() && client.refresh_tokens);
+    assert!(!client.requires_pkce() && client.refresh_tokens());
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_is_refused() {
             MetadataError::RedirectUri("https://u@rp.example/".into()),
         ),
         (
-            json!({"redirect_uris": [good], "response_types": ["id_token"]}),
+            json!({"redirect_uris": [good], "response_types": ["none"]}),
             MetadataError::Value("response_types"),
         ),
         (
@@ -128,4 +128,28 @@ fn what_is_refused() {
             "{metadata}"
         );
     }
+}
+
+#[test]
+fn a_client_of_fapi_has_keys_and_pushes_its_requests() {
+    let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]});
+    let good = json!({"redirect_uris": ["https://rp.example/cb"], "jwks": jwks, "hefu_profile": "fapi2",
+        "token_endpoint_auth_method": "private_key_jwt"});
+    let profile = Profile::of(good.as_object().unwrap()).unwrap();
+    assert_eq!(profile, Profile::Fapi2);
+    let client = parse(profile, &good).unwrap();
+    assert!(client.requires_pkce() && client.require_pushed_requests);
+    for (name, value) in [
+        ("token_endpoint_auth_method", json!("client_secret_basic")),
+        ("token_endpoint_auth_method", json!("none")),
+        ("token_endpoint_auth_method", Value::Null),
+        ("token_endpoint_auth_signing_alg", json!("RS256")),
+        ("response_types", json!(["code", "code id_token"])),
+    ] {
+        let mut bad = good.clone();
+        bad[name] = value;
+        assert!(parse(profile, &bad).is_err(), "{name}");
+    }
+    assert!(Profile::of(json!({"hefu_profile": "x"}).as_object().unwrap()).is_err());
 }

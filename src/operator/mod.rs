@@ -148,14 +148,16 @@ impl Act {
                 metadata,
             } => {
                 // Refused here rather than at the first login.
-                let sound = Client::parse(
-                    client_id.clone(),
-                    Profile::Oidc,
-                    metadata,
-                    Some([0; 32]),
-                    Platform::unvouched(""),
-                    desk.plain_http,
-                );
+                let sound = Profile::of(metadata).and_then(|profile| {
+                    Client::parse(
+                        client_id.clone(),
+                        profile,
+                        metadata,
+                        Some([0; 32]),
+                        Platform::unvouched(""),
+                        desk.plain_http,
+                    )
+                });
                 if let Err(wrong) = sound {
                     return Ok(Err(wrong.into()));
                 }

@@ -145,6 +145,7 @@ fn verify_assertion(
             registered = [alg];
             &registered
         }
+        None if client.profile == Profile::Fapi2 => &Algorithm::FAPI,
         None => &Algorithm::ALL,
     };
     let expected = Expected {
@@ -152,6 +153,8 @@ fn verify_assertion(
         audience: match client.profile {
             Profile::Federation => Audience::Only(&ours),
             Profile::Oidc => Audience::Contains(&ours),
+            // FAPI 2.0 §5.3.2.1: the issuer, as one string, at every endpoint.
+            Profile::Fapi2 => Audience::String(at.issuer),
         },
         typ: Typ::AbsentOr(&["JWT", "client-authentication+jwt"]),
         algorithms,

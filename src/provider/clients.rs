@@ -14,6 +14,7 @@ use crate::federation::registration::{
     Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
 };
 use crate::id::ClientId;
+use crate::oauth::ResponseType;
 use crate::store::{self, Store};
 
 /// Seconds after which a client of the database is read again.
@@ -181,6 +182,8 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         id: ClientId(party.entity_id.to_string()),
         profile: Profile::Federation,
         redirect_uris: party.redirect_uris.clone(),
+        response_types: vec![ResponseType::CODE],
+        grant_types: party.grant_types.iter().cloned().collect(),
         post_logout_redirect_uris: party.post_logout_redirect_uris.clone(),
         authentication: Authentication::PrivateKeyJwt(party.token_endpoint_auth_signing_alg),
         secret: None,
@@ -207,7 +210,6 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
                 session_required: party.backchannel_logout_session_required,
             }),
         scope_limit: party.scope.clone(),
-        refresh_tokens: party.grant_types.contains("refresh_token"),
         platform: platform(party),
     })
 }

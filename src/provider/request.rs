@@ -275,7 +275,7 @@ fn scope(parameters: &Parameters, client: &Client) -> Result<Scope, Error> {
                     .scope_limit
                     .as_ref()
                     .is_none_or(|limit| limit.contains(name)))
-            && (name != Scope::OFFLINE_ACCESS || client.refresh_tokens)
+            && (name != Scope::OFFLINE_ACCESS || client.refresh_tokens())
     }))
 }
 

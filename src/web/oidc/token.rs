@@ -259,7 +259,7 @@ impl TokenRequest {
         };
         let sub = person::sub(conn, rng, &grant.person, &grant.terms.sector, now).await?;
         let refresh_token =
-            if grant.terms.scope.contains(Scope::OFFLINE_ACCESS) && client.refresh_tokens {
+            if grant.terms.scope.contains(Scope::OFFLINE_ACCESS) && client.refresh_tokens() {
                 Some(
                     grants::issue_refresh_token(conn, rng, &grant, provider.rules().lives(), now)
                         .await?,

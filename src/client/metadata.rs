@@ -1,0 +1,302 @@
+//! From registration metadata to a client: every member with the type and the rules that its specification gives it.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{Authentication, BackChannel, Client, ISSUED, Platform, Profile, Subject};
+use crate::id::ClientId;
+use crate::jose::JwkSet;
+use crate::oauth::{Algorithm, ResponseType, Scope};
+
+/// Why metadata describes no client of ours. The text is for the operator or the registering engineer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataError {
+    #[error("`{0}` is missing")]
+    Missing(&'static str),
+    #[error("`{0}` has a wrong type or value")]
+    Value(&'static str),
+    #[error(
+        "redirect URI {0}: must be absolute, without fragment, and https (or loopback, or a private scheme of a native app)"
+    )]
+    RedirectUri(String),
+    #[error("{0} needs a secret")]
+    NoSecret(&'static str),
+}
+
+impl Client {
+    /// Reads client metadata (OIDC Dynamic Client Registration 1.0 §2; unknown members are ignored).
+    /// `plain_http` admits http redirect URIs of the loopback demonstration.
+    pub fn parse(
+        id: ClientId,
+        profile: Profile,
+        metadata: &Map<String, Value>,
+        secret: Option<[u8; 32]>,
+        platform: Platform,
+        plain_http: bool,
+    ) -> Result<Self, MetadataError> {
+        let reader = Reader(metadata);
+        let redirect_uris = reader
+            .list("redirect_uris")?
+            .ok_or(MetadataError::Missing("redirect_uris"))?;
+        if redirect_uris.is_empty() {
+            return Err(MetadataError::Missing("redirect_uris"));
+        }
+        let native = reader.text("application_type")? == Some("native");
+        for uri in &redirect_uris {
+            check_redirect_uri(uri, native, plain_http)?;
+        }
+        let response_types = response_types(profile, &reader)?;
+        let grant_types = grant_types(&reader)?;
+        let authentication = authentication(profile, &reader)?;
+        match authentication {
+            Authentication::SecretBasic if secret.is_none() => {
+                return Err(MetadataError::NoSecret("client_secret_basic"));
+            }
+            Authentication::SecretPost if secret.is_none() => {
+                return Err(MetadataError::NoSecret("client_secret_post"));
+            }
+            _ => {}
+        }
+        let keys = match metadata.get("jwks") {
+            None => JwkSet::default(),
+            Some(jwks) => JwkSet::parse_lenient(jwks).map_err(|_| MetadataError::Value("jwks"))?,
+        };
+        // `jwks_uri` alone is not enough for a client registered by hand: its keys are pinned by the operator.
+        if matches!(authentication, Authentication::PrivateKeyJwt(_)) && keys.is_empty() {
+            return Err(MetadataError::Missing("jwks"));
+        }
+        let id_token_alg = match reader.text("id_token_signed_response_alg")? {
+            None => Algorithm::RS256, // Reg 2
+            Some(name) => name
+                .parse()
+                .ok()
+                .filter(|alg| ISSUED.contains(alg))
+                .ok_or(MetadataError::Value("id_token_signed_response_alg"))?,
+        };
+        let required = metadata.get("hefu_acr_required") == Some(&Value::Bool(true));
+        let acr = reader.list("default_acr_values")?.unwrap_or_default();
+        Ok(Self {
+            subject: subject(profile, &id, &reader, &redirect_uris)?,
+            post_logout_redirect_uris: reader
+                .list("post_logout_redirect_uris")?
+                .unwrap_or_default(),
+            authentication,
+            secret,
+            keys,
+            id_token_alg,
+            request_object_alg: reader.algorithm("request_object_signing_alg")?,
+            required_acr: if required { acr.clone() } else { Vec::new() },
+            default_acr: if required { Vec::new() } else { acr },
+            default_max_age: reader.number("default_max_age")?,
+            require_auth_time: reader.flag("require_auth_time")?,
+            require_pushed_requests: profile == Profile::Fapi2 // FAPI 2.0 §5.3.2.2
+                || reader.flag("require_pushed_authorization_requests")?,
+            back_channel: reader
+                .url("backchannel_logout_uri")?
+                .map(|uri| {
+                    // BCL 2.2: absolute, no fragment.
+                    if uri.fragment().is_some() {
+                        return Err(MetadataError::Value("backchannel_logout_uri"));
+                    }
+                    Ok(BackChannel {
+                        uri,
+                        session_required: reader.flag("backchannel_logout_session_required")?,
+                    })
+                })
+                .transpose()?,
+            scope_limit: reader
+                .text("scope")?
+                .map(|s| Scope::parse(s).ok_or(MetadataError::Value("scope")))
+                .transpose()?,
+            platform,
+            response_types,
+            grant_types,
+            redirect_uris,
+            id,
+            profile,
+        })
+    }
+}
+
+impl Profile {
+    /// The profile that a registration chooses with `hefu_profile`; OpenID Connect Core without it.
+    pub fn of(metadata: &Map<String, Value>) -> Result<Self, MetadataError> {
+        match Reader(metadata).text("hefu_profile")? {
+            None | Some("oidc") => Ok(Self::Oidc),
+            Some("fapi2") => Ok(Self::Fapi2),
+            Some(_) => Err(MetadataError::Value("hefu_profile")),
+        }
+    }
+}
+
+/// Reg 2: `code` when absent. Those that hefu does not know make a client that asks for what it never gets.
+fn response_types(
+    profile: Profile,
+    reader: &Reader<'_>,
+) -> Result<Vec<ResponseType>, MetadataError> {
+    const NAME: &str = "response_types";
+    let Some(listed) = reader.list(NAME)? else {
+        return Ok(vec![ResponseType::CODE]);
+    };
+    let types: Option<Vec<ResponseType>> = listed.iter().map(|t| ResponseType::parse(t)).collect();
+    let types = types
+        .filter(|types| !types.is_empty())
+        .ok_or(MetadataError::Value(NAME))?;
+    // FAPI 2.0 §5.3.2.2: code only.
+    if profile == Profile::Fapi2 && types != [ResponseType::CODE] {
+        return Err(MetadataError::Value(NAME));
+    }
+    Ok(types)
+}
+
+/// Reg 2: `authorization_code` when absent. Who says nothing may also have refresh tokens: they need `offline_access` and a consent.
+fn grant_types(reader: &Reader<'_>) -> Result<BTreeSet<String>, MetadataError> {
+    Ok(match reader.list("grant_types")? {
+        Some(listed) => listed.into_iter().collect(),
+        None => ["authorization_code", "refresh_token"]
+            .map(str::to_owned)
+            .into(),
+    })
+}
+
+fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authentication, MetadataError> {
+    const NAME: &str = "token_endpoint_auth_method";
+    let alg = reader.algorithm("token_endpoint_auth_signing_alg")?;
+    if profile == Profile::Federation {
+        // Federation 1.0 §12.1: asymmetric, whatever the metadata leaves out.
+        return Ok(Authentication::PrivateKeyJwt(alg));
+    }
+    match reader.text(NAME)? {
+        // FAPI 2.0 §5.3.2.1, §5.4.1: keys, never secrets, and no RS256.
+        Some("private_key_jwt") if profile == Profile::Fapi2 => match alg {
+            Some(alg) if !Algorithm::FAPI.contains(&alg) => {
+                Err(MetadataError::Value("token_endpoint_auth_signing_alg"))
+            }
+            alg => Ok(Authentication::PrivateKeyJwt(alg)),
+        },
+        _ if profile == Profile::Fapi2 => Err(MetadataError::Value(NAME)),
+        None | Some("client_secret_basic") => Ok(Authentication::SecretBasic), // Reg 2
+        Some("client_secret_post") => Ok(Authentication::SecretPost),
+        Some("private_key_jwt") => Ok(Authentication::PrivateKeyJwt(alg)),
+        Some("none") => Ok(Authentication::None),
+        Some(_) => Err(MetadataError::Value(NAME)),
+    }
+}
+
+/// OIDC Core 8.1: the host of `sector_identifier_uri`, else of the redirect URIs, which then must share one.
+fn subject(
+    profile: Profile,
+    id: &ClientId,
+    reader: &Reader<'_>,
+    redirect_uris: &[String],
+) -> Result<Subject, MetadataError> {
+    match reader.text("subject_type")? {
+        Some("public") => return Ok(Subject::Public),
+        None | Some("pairwise") => {}
+        Some(_) => return Err(MetadataError::Value("subject_type")),
+    }
+    if let Some(uri) = reader.url("sector_identifier_uri")? {
+        let sector = uri.host_str().unwrap_or_default().to_owned();
+        return Ok(Subject::Pairwise { sector });
+    }
+    let mut hosts: Vec<String> = redirect_uris
+        .iter()
+        .filter_map(|u| Url::parse(u).ok()?.host_str().map(str::to_owned))
+        .collect();
+    hosts.dedup();
+    match (hosts.as_slice(), profile) {
+        ([host], _) => Ok(Subject::Pairwise {
+            sector: host.clone(),
+        }),
+        // What is left is its name: the entity identifier, or that of a native app without hosts.
+        (_, Profile::Federation) | ([], Profile::Oidc) => Ok(Subject::Pairwise {
+            sector: id.0.clone(),
+        }),
+        _ => Err(MetadataError::Missing("sector_identifier_uri")),
+    }
+}
+
+fn check_redirect_uri(text: &str, native: bool, plain_http: bool) -> Result<(), MetadataError> {
+    let refused = || MetadataError::RedirectUri(text.chars().take(200).collect());
+    let url = Url::parse(text).map_err(|_| refused())?;
+    let host = url.host_str().unwrap_or_default();
+    let loopback = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+    let fits = match url.scheme() {
+        "https" => true,
+        "http" => {
+            (native && loopback) || (plain_http && (loopback || host.ends_with(".localhost")))
+        }
+        // RFC 8252 §7.1: private-use schemes of native apps contain a dot.
+        scheme => native && scheme.contains('.'),
+    };
+    // RFC 6749 §3.1.2: no fragment; and no user name that could make an address look like another.
+    if fits && url.fragment().is_none() && url.username().is_empty() && text.len() <= 2048 {
+        Ok(())
+    } else {
+        Err(refused())
+    }
+}
+
+/// Members of metadata with the type they must have.
+struct Reader<'a>(&'a Map<String, Value>);
+
+impl<'a> Reader<'a> {
+    fn text(&self, name: &'static str) -> Result<Option<&'a str>, MetadataError> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(s)) => Ok(Some(s)),
+            Some(_) => Err(MetadataError::Value(name)),
+        }
+    }
+
+    fn list(&self, name: &'static str) -> Result<Option<Vec<String>>, MetadataError> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::Array(items)) => items
+                .iter()
+                .map(|v| v.as_str().map(str::to_owned))
+                .collect::<Option<Vec<_>>>()
+                .map(Some)
+                .ok_or(MetadataError::Value(name)),
+            Some(_) => Err(MetadataError::Value(name)),
+        }
+    }
+
+    fn url(&self, name: &'static str) -> Result<Option<Url>, MetadataError> {
+        self.text(name)?
+            .map(|text| {
+                Url::parse(text)
+                    .ok()
+                    .filter(|u| matches!(u.scheme(), "https" | "http") && u.host_str().is_some())
+                    .ok_or(MetadataError::Value(name))
+            })
+            .transpose()
+    }
+
+    fn algorithm(&self, name: &'static str) -> Result<Option<Algorithm>, MetadataError> {
+        self.text(name)?
+            .map(|text| text.parse().map_err(|_| MetadataError::Value(name)))
+            .transpose()
+    }
+
+    fn number(&self, name: &'static str) -> Result<Option<i64>, MetadataError> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value
+                .as_i64()
+                .filter(|n| *n >= 0)
+                .map(Some)
+                .ok_or(MetadataError::Value(name)),
+        }
+    }
+
+    fn flag(&self, name: &'static str) -> Result<bool, MetadataError> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(MetadataError::Value(name)),
+        }
+    }
+}
