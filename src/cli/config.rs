@@ -6,7 +6,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Failure, Outcome, print_json, say};
+use crate::clock::{Clock, SystemClock};
 use crate::config::{self, Address, Config, Problem, Section};
+use crate::identity::synthetic;
 use crate::provider::clients::Clients;
 
 #[derive(Debug, Subcommand)]
@@ -100,6 +102,14 @@ fn beyond_the_form(config: &Config) -> Vec<Problem> {
             Section::Provider { provider, people } => {
                 if let Err(e) = Clients::new(provider, None, false) {
                     say(format!("provider.clients: {e}"));
+                }
+                let now = SystemClock.now();
+                for wrong in people
+                    .synthetic
+                    .iter()
+                    .filter_map(|citizen| synthetic::configured(citizen, now).err())
+                {
+                    say(format!("people.synthetic: {wrong}"));
                 }
                 for (name, url) in [
                     ("people.register_url", &people.register_url),

@@ -1,6 +1,7 @@
 //! `[entity.people]`: how the provider knows people: passwords, SMS codes, the population register.
 
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 /// Settings of identity and authentication.
 #[derive(Debug, Clone, Deserialize)]
@@ -19,6 +20,9 @@ pub struct People {
     /// Development only: where people read the messages that the stand-in did not send.
     pub outbox_url: Option<String>,
     pub argon2: Argon2,
+    /// For labs and test suites: people who do not exist, with accounts from the start. Numbers have the county code 9999, phones
+    /// begin with 140.
+    pub synthetic: Vec<Synthetic>,
     /// Failed passwords of one account from one source before it must wait.
     pub login_failures: i64,
     /// Failed passwords from one source, all accounts together: high, since a province may sit behind one address.
@@ -37,6 +41,20 @@ pub struct People {
     pub sms_per_day: i64,
     /// Messages that one source may cause in an hour.
     pub sms_per_source: i64,
+}
+
+/// A person who does not exist, with an account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Synthetic {
+    /// Also the user name.
+    pub phone: String,
+    pub password: String,
+    pub name: String,
+    pub number: String,
+    /// Claims that no register fills (OIDC Core 5.1): `email`, `address`, `nickname` …
+    #[serde(default)]
+    pub claims: Map<String, Value>,
 }
 
 /// argon2id (RFC 9106). The defaults are the second recommendation of OWASP: 19 MiB, two passes.
@@ -58,6 +76,7 @@ impl Default for People {
             sms_timeout_ms: 5_000,
             outbox_url: None,
             argon2: Argon2::default(),
+            synthetic: Vec::new(),
             login_failures: 5,
             source_failures: 1_000,
             failure_window: 900,

@@ -3,6 +3,7 @@
 //! Not here: how somebody proves to be the same as before (`authn`), what they are logged in to (`session`), what they agreed to (`consent`).
 
 pub mod binding;
+pub mod details;
 pub mod evidence;
 pub mod level;
 pub mod name;

@@ -154,6 +154,17 @@ impl IdNumber {
             .map(|Birth(y, m, d)| format!("{y:04}-{m:02}-{d:02}"))
     }
 
+    /// `male` or `female` as OIDC Core 5.1 spells it, from the parity of the sequence (GB 11643); `None` for cards that do not say.
+    pub fn gender(&self) -> Option<&'static str> {
+        match self {
+            Self::CitizenId(text) | Self::ResidencePermit(text) => {
+                let odd = text.0.reveal().as_bytes().get(16)? % 2 == 1;
+                Some(if odd { "male" } else { "female" })
+            }
+            Self::ForeignPr(_) => None,
+        }
+    }
+
     /// Whole years on China's calendar at `now`. Somebody born on 29 February is a year older on 1 March of common years.
     pub fn age(&self, now: UnixTime) -> Option<u32> {
         let Birth(year, month, day) = self.birth()?;

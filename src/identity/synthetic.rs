@@ -1,15 +1,17 @@
-//! The demo's people. All of them are made up: the numbers carry the unassigned county code `9999` (permits: reserved test values), the
-//! phones begin with 140, which is not given to subscribers. Shared by the register's stand-in, which knows all of them, and by the
-//! provider of the demo, where some have accounts.
+//! Synthetic people: those of the demo, and those that the configuration of a lab names. All of them are made up: the numbers carry the
+//! unassigned county code `9999` (permits: reserved test values), the phones begin with 140, which is not given to subscribers. The
+//! demo's are shared by the register's stand-in, which knows all of them, and by the provider, where some have accounts.
 
 use crate::authn::hashing::Busy;
 use crate::authn::password;
 use crate::clock::UnixTime;
+use crate::config;
 use crate::crypto::Secret;
 use crate::random::Rng;
 use crate::store::{Error, Store};
 
 use super::binding::{self, Binding, Proof, Takeover};
+use super::details::{self, BadDetail, Detail};
 use super::evidence::{Evidence, Method};
 use super::name::Name;
 use super::number::IdNumber;
@@ -94,8 +96,14 @@ pub enum SeedError {
     Store(#[from] Error),
     #[error(transparent)]
     Busy(#[from] Busy),
-    #[error("a synthetic person is not well-formed: {0}")]
-    Data(&'static str),
+    #[error("the synthetic person {0} is not well-formed: phone, name or number")]
+    Data(String),
+    #[error(
+        "{0} could be a real person: the number of a synthetic one has the county code 9999, the phone begins with 140"
+    )]
+    NotSynthetic(String),
+    #[error(transparent)]
+    Detail(#[from] BadDetail),
 }
 
 /// Makes the accounts of the demo that are missing. What people did with theirs since stays as it is.
@@ -107,27 +115,113 @@ pub async fn seed(
     now: UnixTime,
 ) -> Result<(), SeedError> {
     for citizen in CITIZENS.iter().filter(|c| c.state == State::Account) {
-        let phone = Phone::parse(citizen.phone).map_err(|_| SeedError::Data(citizen.phone))?;
-        let number =
-            IdNumber::parse(citizen.number, now).map_err(|_| SeedError::Data(citizen.phone))?;
-        let name = Name::parse(citizen.name).map_err(|_| SeedError::Data(citizen.phone))?;
-        if known(store, keys, &phone, &number).await? {
-            continue;
+        let newcomer = Newcomer::parse(citizen.phone, citizen.name, citizen.number, PASSWORD, now)?;
+        let newcomer = Newcomer {
+            elder: citizen.elder,
+            ..newcomer
+        };
+        newcomer.settle(store, keys, people, rng, now).await?;
+    }
+    Ok(())
+}
+
+/// The same for those that the configuration names; nobody who could be real is let in.
+pub async fn seed_configured(
+    store: &Store,
+    keys: Keys<'_>,
+    people: &People,
+    rng: &mut Rng,
+    now: UnixTime,
+) -> Result<(), SeedError> {
+    for citizen in &people.settings.synthetic {
+        let newcomer = configured(citizen, now)?;
+        newcomer.settle(store, keys, people, rng, now).await?;
+    }
+    Ok(())
+}
+
+/// Reads a synthetic person of a configuration.
+pub fn configured(
+    citizen: &config::people::Synthetic,
+    now: UnixTime,
+) -> Result<Newcomer, SeedError> {
+    let config::people::Synthetic {
+        phone,
+        password,
+        name,
+        number,
+        claims,
+    } = citizen;
+    let newcomer = Newcomer::parse(phone, name, number, password, now)?;
+    let unassigned = newcomer.number.plain().get(2..6) == Some("9999");
+    if !unassigned || !newcomer.phone.local().starts_with("140") {
+        return Err(SeedError::NotSynthetic(phone.clone()));
+    }
+    let details: Result<Vec<Detail>, BadDetail> = claims
+        .iter()
+        .map(|(claim, value)| Detail::parse(claim, value))
+        .collect();
+    Ok(Newcomer {
+        details: details?,
+        ..newcomer
+    })
+}
+
+/// Somebody who gets an account without having asked for it: only ever somebody who does not exist.
+#[derive(Debug)]
+pub struct Newcomer {
+    phone: Phone,
+    name: Name,
+    number: IdNumber,
+    password: Secret<String>,
+    elder: bool,
+    details: Vec<Detail>,
+}
+
+impl Newcomer {
+    fn parse(
+        phone: &str,
+        name: &str,
+        number: &str,
+        password: &str,
+        now: UnixTime,
+    ) -> Result<Self, SeedError> {
+        let bad = || SeedError::Data(phone.to_owned());
+        Ok(Self {
+            phone: Phone::parse(phone).map_err(|_| bad())?,
+            name: Name::parse(name).map_err(|_| bad())?,
+            number: IdNumber::parse(number, now).map_err(|_| bad())?,
+            password: Secret::new(password.to_owned()),
+            elder: false,
+            details: Vec::new(),
+        })
+    }
+
+    async fn settle(
+        self,
+        store: &Store,
+        keys: Keys<'_>,
+        people: &People,
+        rng: &mut Rng,
+        now: UnixTime,
+    ) -> Result<(), SeedError> {
+        if known(store, keys, &self.phone, &self.number).await? {
+            return Ok(());
         }
-        let phc = people
-            .passwords
-            .hash(Secret::new(PASSWORD.to_owned()), rng.bytes())
-            .await?;
+        let phc = people.passwords.hash(self.password, rng.bytes()).await?;
         let mut tx = store.write().await?;
         let id = person::create(&mut tx, rng, now).await?;
-        person::attach_phone(&mut tx, keys, &id, &phone, now).await?;
+        person::attach_phone(&mut tx, keys, &id, &self.phone, now).await?;
         password::set(&mut tx, &id, &phc, now).await?;
-        if citizen.elder {
+        if self.elder {
             person::set_elder(&mut tx, &id, true, now).await?;
         }
+        for detail in &self.details {
+            details::keep(&mut tx, keys.sealer, &id, detail, now).await?;
+        }
         let proof = Proof {
-            name,
-            number,
+            name: self.name,
+            number: self.number,
             evidence: Evidence {
                 source: "synthetic".to_owned(),
                 method: Method::Match3,
@@ -140,8 +234,8 @@ pub async fn seed(
             // Another node was faster.
             _ => drop(tx),
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Whether the phone or the document has an account already.

@@ -6,13 +6,32 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::identity::details;
 use crate::jose::json;
 use crate::oauth::{Error, Scope};
 
 /// The scopes offered, each with its claims. `openid` and `offline_access` carry none.
 pub const SCOPES: [(&str, &[&str]); 7] = [
     ("openid", &[]),
-    ("profile", &["name", "birthdate", "gender", "updated_at"]),
+    (
+        "profile",
+        &[
+            "name",
+            "family_name",
+            "given_name",
+            "middle_name",
+            "nickname",
+            "preferred_username",
+            "profile",
+            "picture",
+            "website",
+            "gender",
+            "birthdate",
+            "zoneinfo",
+            "locale",
+            "updated_at",
+        ],
+    ),
     ("phone", &["phone_number", "phone_number_verified"]),
     ("address", &["address"]),
     ("email", &["email", "email_verified"]),
@@ -154,6 +173,16 @@ pub fn wants_verified(scope: &Scope, claims: &BTreeSet<String>) -> bool {
     VERIFIED
         .iter()
         .any(|name| scoped.contains(name) || claims.contains(*name))
+}
+
+/// Whether something would be told that only the person says of themself (`identity::details`): then it is looked up.
+pub fn wants_details(scope: &Scope, request: &ClaimsRequest) -> bool {
+    of_scope(scope).into_iter().any(details::has)
+        || request
+            .userinfo
+            .keys()
+            .chain(request.id_token.keys())
+            .any(|name| details::has(name))
 }
 
 /// What UserInfo tells: the scopes' claims and those asked for there, as far as `held` has them. Values that were

@@ -4,11 +4,14 @@
 use serde_json::{Map, Value, json};
 
 use super::acr::Reach;
+use super::claims::ClaimsRequest;
+use super::grants::Terms;
 use crate::authn::{self, Factor, passkey, password};
 use crate::clock::UnixTime;
 use crate::crypto::Sealer;
 use crate::id::PersonId;
-use crate::identity::{self, Person, RealNameLevel};
+use crate::identity::{self, Person, RealNameLevel, details};
+use crate::oauth::Scope;
 use crate::random::Rng;
 use crate::session::Session;
 use crate::store::{Conn, Error};
@@ -76,9 +79,31 @@ pub async fn reach(
     })
 }
 
-/// Everything that may be told of a person, by claim name; the caller picks what was asked for and agreed to.
-/// A name counts as told only when it is proven (OIDC Core 5.1 asks nothing less; `domain` rules forbid more).
-pub fn claims(person: &Person) -> Map<String, Value> {
+/// Everything that may be told of a person in answer to `scope` and `request`, by claim name; the caller picks what was asked for
+/// and agreed to. A name counts as told only when it is proven (OIDC Core 5.1 asks nothing less; `domain` rules forbid more).
+pub async fn claims(
+    conn: &mut Conn,
+    sealer: &dyn Sealer,
+    person: &Person,
+    scope: &Scope,
+    request: &ClaimsRequest,
+) -> Result<Map<String, Value>, Error> {
+    let mut held = proven(person);
+    let mut changed = person.verified_at.max(Some(person.created_at));
+    if super::claims::wants_details(scope, request) {
+        let (details, at) = details::all(conn, sealer, &person.id).await?;
+        changed = changed.max(at);
+        // What is proven is not said anew.
+        for (name, value) in details {
+            held.entry(name).or_insert(value);
+        }
+    }
+    held.insert("updated_at".to_owned(), json!(changed));
+    Ok(held)
+}
+
+/// What documents and the phone say.
+fn proven(person: &Person) -> Map<String, Value> {
     let mut held = Map::new();
     let mut hold = |name: &str, value: Value| held.insert(name.to_owned(), value);
     if person.has_real_name() {
@@ -90,6 +115,9 @@ pub fn claims(person: &Person) -> Map<String, Value> {
             if let Some(birthdate) = number.birthdate() {
                 hold("birthdate", birthdate.into());
             }
+            if let Some(gender) = number.gender() {
+                hold("gender", gender.into());
+            }
         }
     }
     hold("assurance_level", person.level.as_str().into());
@@ -100,19 +128,31 @@ pub fn claims(person: &Person) -> Map<String, Value> {
     held
 }
 
-/// What may be told by a grant whose login was proven by `amr` at `auth_time`. A phone is a factor, not a person: what SMS
-/// alone was given before the real name was proven does not grow by it.
-pub fn claims_under(person: &Person, amr: &[String], auth_time: UnixTime) -> Map<String, Value> {
-    let mut held = claims(person);
-    if amr == ["sms"] && person.verified_at.is_some_and(|at| at > auth_time) {
+/// What may be told under the terms of a grant. A phone is a factor, not a person: what SMS alone was given before the real name
+/// was proven does not grow by it.
+pub async fn claims_under(
+    conn: &mut Conn,
+    sealer: &dyn Sealer,
+    person: &Person,
+    terms: &Terms,
+) -> Result<Map<String, Value>, Error> {
+    let mut held = claims(conn, sealer, person, &terms.scope, &terms.claims).await?;
+    let later = person.verified_at.is_some_and(|at| at > terms.auth_time);
+    if terms.amr == ["sms"] && later {
         held.retain(|name, _| !super::claims::VERIFIED.contains(&name.as_str()));
     }
-    held
+    Ok(held)
 }
 
 /// The same as a person is shown them before agreeing: masked where they are sensitive.
-pub fn masked_claims(person: &Person) -> Map<String, Value> {
-    let mut shown = claims(person);
+pub async fn masked_claims(
+    conn: &mut Conn,
+    sealer: &dyn Sealer,
+    person: &Person,
+    scope: &Scope,
+    request: &ClaimsRequest,
+) -> Result<Map<String, Value>, Error> {
+    let mut shown = claims(conn, sealer, person, scope, request).await?;
     if let (Some(name), Some(value)) = (&person.name, shown.get_mut("name")) {
         *value = name.masked().into();
     }
@@ -122,5 +162,27 @@ pub fn masked_claims(person: &Person) -> Map<String, Value> {
     if let Some(value) = shown.get_mut("birthdate") {
         *value = "****-**-**".into();
     }
-    shown
+    if let Some(value) = shown.get_mut("address") {
+        *value = in_one_line(value).into();
+    }
+    Ok(shown)
+}
+
+/// An address as a person reads it (OIDC Core 5.1.1): as it was formatted, else its parts.
+fn in_one_line(address: &Value) -> String {
+    let part = |name: &str| address.get(name).and_then(Value::as_str);
+    part("formatted").map_or_else(
+        || {
+            let parts = [
+                "country",
+                "region",
+                "locality",
+                "street_address",
+                "postal_code",
+            ];
+            let parts: Vec<&str> = parts.into_iter().filter_map(part).collect();
+            parts.join(" ")
+        },
+        |whole| whole.replace('\n', " "),
+    )
 }

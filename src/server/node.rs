@@ -51,7 +51,9 @@ impl Node {
         let shared = Shared::of(&config.node, clock, rng)?;
         let mut entities = Vec::new();
         for entity in &config.entities {
-            entities.push(shared.open(entity.clone(), migrate).await?);
+            let opened = shared.open(entity.clone(), migrate).await?;
+            rooms::settle_synthetic(&opened, &shared).await?;
+            entities.push(opened);
         }
         Ok(Self {
             config,

@@ -26,7 +26,7 @@ use crate::federation::publish::{
 };
 use crate::federation::registration::Registrar;
 use crate::federation::resolve::Resolver;
-use crate::identity::People;
+use crate::identity::{Keys, People, synthetic};
 use crate::jobs::Task;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
@@ -297,6 +297,24 @@ pub fn open_people(
         shared.hashing.clone(),
     )
     .map_err(|e| settings(opened, format!("people: {e}")))
+}
+
+/// Gives the synthetic people of a lab's configuration their accounts.
+pub async fn settle_synthetic(opened: &Opened, shared: &Shared) -> Result<(), OpenError> {
+    let Section::Provider { people, .. } = &opened.entity.section else {
+        return Ok(());
+    };
+    if people.synthetic.is_empty() {
+        return Ok(());
+    }
+    let (people, house) = (open_people(opened, shared, people)?, &opened.house);
+    let keys = Keys {
+        sealer: &*house.sealer,
+        indexer: &*house.indexer,
+    };
+    synthetic::seed_configured(&house.store, keys, &people, &mut house.rng(), house.now())
+        .await
+        .map_err(|e| settings(opened, format!("people.synthetic: {e}")))
 }
 
 /// The entity's router, with pages of its own where a request leads nowhere.

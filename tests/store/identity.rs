@@ -7,11 +7,13 @@ use hefu::crypto::Purpose;
 use hefu::id::PersonId;
 use hefu::identity::binding::{self, Binding, Proof, Takeover};
 use hefu::identity::{
-    Evidence, IdNumber, Keys, Method, Name, Phone, RealNameLevel, evidence, person, subject,
+    Evidence, IdNumber, Keys, Method, Name, Phone, RealNameLevel, details, evidence, person,
+    subject,
 };
 use hefu::keys::{Kek, KeyRing, Policy, Setup};
 use hefu::random::{Rng, RngSource};
 use hefu::store::Store;
+use serde_json::json;
 
 use crate::support::database::{Fault, for_each_database};
 
@@ -88,6 +90,57 @@ async fn bind(
     .await?;
     tx.commit().await?;
     Ok(bound)
+}
+
+#[tokio::test]
+async fn what_people_tell_of_themselves_is_kept_encrypted_changed_and_forgotten() {
+    for_each_database(async |store| {
+        let (ring, _folder) = ring(&store).await?;
+        let (ada, other) = (account(&store).await?, account(&store).await?);
+        let mut conn = store.read().await?;
+        let keep = |claim: &str, value: serde_json::Value| {
+            details::Detail::parse(claim, &value).expect("such a claim")
+        };
+        let email = keep("email", json!("jia@example.cn"));
+        let address = keep("address", json!({"formatted": "某路 1 号"}));
+        assert_eq!(details::all(&mut conn, &*ring, &ada).await?.1, None);
+        details::keep(&mut conn, &*ring, &ada, &email, NOW).await?;
+        details::keep(&mut conn, &*ring, &ada, &address, NOW.plus(5)).await?;
+        let (told, changed) = details::all(&mut conn, &*ring, &ada).await?;
+        assert_eq!(changed, Some(NOW.plus(5)));
+        assert_eq!(
+            serde_json::Value::Object(told),
+            json!({"email": "jia@example.cn", "address": {"formatted": "某路 1 号"}})
+        );
+        let value: Vec<u8> = sqlx::query_scalar(
+            "SELECT value FROM person_details WHERE person = $1 AND claim = 'email'",
+        )
+        .bind(&ada)
+        .fetch_one(&mut *conn)
+        .await?;
+        assert!(!String::from_utf8_lossy(&value).contains("jia"));
+
+        let other_email = keep("email", json!("yi@example.cn"));
+        details::keep(&mut conn, &*ring, &ada, &other_email, NOW.plus(9)).await?;
+        details::forget(&mut conn, &ada, "address").await?;
+        let (told, changed) = details::all(&mut conn, &*ring, &ada).await?;
+        assert_eq!(changed, Some(NOW.plus(9)));
+        assert_eq!(
+            serde_json::Value::Object(told),
+            json!({"email": "yi@example.cn"})
+        );
+        assert!(details::all(&mut conn, &*ring, &other).await?.0.is_empty());
+
+        // A ciphertext that was moved to another person is not read as theirs.
+        sqlx::query("UPDATE person_details SET person = $2 WHERE person = $1")
+            .bind(&ada)
+            .bind(&other)
+            .execute(&mut *conn)
+            .await?;
+        assert!(details::all(&mut conn, &*ring, &other).await.is_err());
+        Ok(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -20,7 +20,16 @@ use crate::web::provider_house::{Provider, ProviderHouse, asking};
 use crate::web::view::login::{Consent, Item};
 
 /// Claims that an account may lack today and have tomorrow.
-const FILLED_LATER: [&str; 4] = ["name", "birthdate", "cn_id_number_masked", "phone_number"];
+const FILLED_LATER: [&str; 8] = [
+    "name",
+    "birthdate",
+    "gender",
+    "cn_id_number_masked",
+    "phone_number",
+    "email",
+    "address",
+    "nickname",
+];
 
 pub(super) async fn show(
     State(provider): State<Provider>,
@@ -60,7 +69,8 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
     let Some(person) = person::find(&mut conn, &*house.sealer, &session.person).await? else {
         return Ok(back());
     };
-    let held = person::masked_claims(&person);
+    let (scope, request) = (&asked.request.scope, &asked.request.claims);
+    let held = person::masked_claims(&mut conn, &*house.sealer, &person, scope, request).await?;
     let items = interaction::items(&asked.request)
         .into_iter()
         .filter_map(|claim| {

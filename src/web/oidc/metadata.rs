@@ -43,7 +43,6 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
     let mut claims: Vec<&str> = SCOPES
         .iter()
         .flat_map(|(_, claims)| claims.iter().copied())
-        .filter(|c| HELD.contains(c))
         .collect();
     claims.extend([
         "sub",
@@ -63,11 +62,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         .iter()
         .map(|l| l.acr(&provider.settings.acr_base))
         .collect();
-    let scopes: Vec<&str> = SCOPES
-        .iter()
-        .map(|(name, _)| *name)
-        .filter(|s| !UNFILLED.contains(s))
-        .collect();
+    let scopes: Vec<&str> = SCOPES.iter().map(|(name, _)| *name).collect();
     let value = json!({
         "issuer": &*house.id,
         "authorization_endpoint": url("/authorize"),
@@ -110,18 +105,6 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         _ => Map::new(),
     }
 }
-
-/// Claims for which values are held today.
-const HELD: [&str; 6] = [
-    "name",
-    "birthdate",
-    "phone_number",
-    "phone_number_verified",
-    "cn_id_number_masked",
-    "assurance_level",
-];
-/// Scopes that could be asked for and would bring nothing yet; accepted, not promised.
-const UNFILLED: [&str; 2] = ["address", "email"];
 
 fn cached(content_type: &'static str, body: &Value) -> Response {
     let mut answer = (StatusCode::OK, body.to_string()).into_response();

@@ -275,11 +275,14 @@ impl TokenRequest {
             .any(|name| !matches!(name.as_str(), "acr" | "sub" | "auth_time"))
         {
             let person = person::find(conn, &*provider.house.sealer, &grant.person).await?;
-            person.map_or_else(serde_json::Map::new, |p| {
-                let terms = &grant.terms;
-                let held = person::claims_under(&p, &terms.amr, terms.auth_time);
-                claims::for_id_token(&terms.claims, &held)
-            })
+            match person {
+                None => serde_json::Map::new(),
+                Some(person) => {
+                    let (sealer, terms) = (&*provider.house.sealer, &grant.terms);
+                    let held = person::claims_under(conn, sealer, &person, terms).await?;
+                    claims::for_id_token(&terms.claims, &held)
+                }
+            }
         } else {
             serde_json::Map::new()
         };

@@ -75,7 +75,7 @@ async fn tell(provider: &ProviderHouse, token: &str) -> Result<Result<Value, Err
         return invalid("the account is closed");
     };
     let terms = &grant.terms;
-    let held = person::claims_under(&person, &terms.amr, terms.auth_time);
+    let held = person::claims_under(&mut conn, &*house.sealer, &person, terms).await?;
     let mut told = claims::for_userinfo(&token.scope, &terms.claims, &held);
     told.insert("sub".to_owned(), token.sub.into());
     Ok(Ok(Value::Object(told)))

@@ -166,6 +166,15 @@ impl Frame {
         }
     }
 
+    /// `male` and `female` in words; anything else as it is.
+    pub fn gender(&self, code: &str) -> Safe<String> {
+        match code {
+            "male" => self.say("gender-male"),
+            "female" => self.say("gender-female"),
+            _ => self.bdi(code),
+        }
+    }
+
     /// What a claim is called. One we have no word for is shown by its code.
     pub fn claim(&self, code: &str) -> Safe<String> {
         let key = match code {
@@ -179,11 +188,22 @@ impl Frame {
             "cn_id_number_masked" => "claim-id-number-masked",
             "email" => "claim-email",
             "email_verified" => "claim-email-verified",
+            "family_name" => "claim-family-name",
             "gender" => "claim-gender",
+            "given_name" => "claim-given-name",
+            "locale" => "claim-locale",
+            "middle_name" => "claim-middle-name",
             "name" => "claim-name",
+            "nickname" => "claim-nickname",
             "phone_number" => "claim-phone",
             "phone_number_verified" => "claim-phone-verified",
+            "picture" => "claim-picture",
+            "preferred_username" => "claim-preferred-username",
+            "profile" => "claim-profile",
             "sub" => "claim-sub",
+            "updated_at" => "claim-updated-at",
+            "website" => "claim-website",
+            "zoneinfo" => "claim-zoneinfo",
             _ => return self.bdi(code),
         };
         self.say(key)

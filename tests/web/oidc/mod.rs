@@ -3,6 +3,7 @@
 mod answers;
 mod authorize;
 mod budget;
+mod claims;
 mod interaction;
 mod logout;
 mod metadata;
