@@ -14,7 +14,7 @@ use super::evidence::{Evidence, Method};
 use super::name::Name;
 use super::number::IdNumber;
 use super::people::People;
-use super::person::{self, Keys};
+use super::person::{self, Appearance, Keys};
 use super::phone::Phone;
 
 /// Whether a synthetic person has an account from the start.
@@ -123,7 +123,11 @@ pub async fn seed(
         person::attach_phone(&mut tx, keys, &id, &phone, now).await?;
         password::set(&mut tx, &id, &phc, now).await?;
         if citizen.elder {
-            person::set_elder(&mut tx, &id, true, now).await?;
+            let elder = Appearance {
+                elder: true,
+                language: None,
+            };
+            person::set_appearance(&mut tx, &id, &elder, now).await?;
         }
         let proof = Proof {
             name,
