@@ -6,5 +6,6 @@ mod logout;
 mod pages;
 mod passkey;
 mod refusals;
+mod samples;
 mod steps;
 mod story;
