@@ -48,6 +48,26 @@ fn only_what_deny_toml_allows_is_built_in() {
     );
 }
 
+/// JavaScript's clients and tools of `conformance-tests`: exact versions with their hashes, and from no particular host.
+#[test]
+fn the_javascript_lock_names_versions_and_hashes_and_no_host() {
+    let lock = include_str!("../conformance-tests/node/package-lock.json");
+    let lock: serde_json::Value = serde_json::from_str(lock).expect("JSON");
+    let wanted = include_str!("../conformance-tests/node/package.json");
+    let wanted: serde_json::Value = serde_json::from_str(wanted).expect("JSON");
+    let packages = lock["packages"].as_object().expect("packages");
+    let locked: Vec<_> = packages.iter().filter(|(at, _)| !at.is_empty()).collect();
+    assert!(!locked.is_empty());
+    for (at, package) in locked {
+        assert!(package["integrity"].is_string(), "{at} has no hash");
+        assert!(package["resolved"].is_null(), "{at} names a host or a path");
+    }
+    for (name, version) in wanted["devDependencies"].as_object().expect("a list") {
+        let locked = &packages[&format!("node_modules/{name}")]["version"];
+        assert_eq!(version, locked, "{name} is not an exact version");
+    }
+}
+
 /// The test of the test.
 #[test]
 fn what_is_banned_is_found() {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every test, skipping none: rules, endpoints, the store on both databases, and a stranger with a browser.
-# Installs what is missing (PostgreSQL's server, Chromium and its driver) where it may; otherwise names the one command to run.
+# Installs what is missing (PostgreSQL's server, Chromium and its driver, Node.js) where it may; otherwise names the one command to run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -8,6 +8,8 @@ missing=()
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null || missing+=(postgresql)
 command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 command -v chromedriver >/dev/null || missing+=(chromium-driver)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
 command -v cc >/dev/null || missing+=(build-essential)
 
 if ((${#missing[@]})); then
@@ -30,6 +32,12 @@ fi
 if ! command -v cargo >/dev/null; then
     echo "The tests need Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer, with cargo in the PATH." >&2
     exit 1
+fi
+# JavaScript's own clients and tools, exactly as the lock file says; what is there already is not fetched again.
+node=conformance-tests/node
+if ! cmp -s "$node/package-lock.json" "$node/node_modules/.from-lock"; then
+    npm ci --prefix "$node" </dev/null >&2
+    cp "$node/package-lock.json" "$node/node_modules/.from-lock"
 fi
 
 log=$(mktemp)

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 use thirtyfour::{
-    By, ChromiumLikeCapabilities, DesiredCapabilities, WebDriver, WebElement,
+    By, ChromiumLikeCapabilities, DesiredCapabilities, Key, TypingData, WebDriver, WebElement,
     error::{WebDriverError, WebDriverErrorInner},
 };
 use url::Url;
@@ -30,6 +30,13 @@ pub enum Script {
     Off,
 }
 
+/// Dark letters on light ground, or the other way round, as the person's device wishes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scheme {
+    Light,
+    Dark,
+}
+
 /// One person's browser, with a profile of its own. End with `close`; a forgotten one ends with the test process.
 pub struct Browser {
     driver: WebDriver,
@@ -39,6 +46,11 @@ pub struct Browser {
 
 impl Browser {
     pub async fn open(script: Script) -> Self {
+        Self::open_in("zh-CN", script).await
+    }
+
+    /// The browser of a person who reads `language`.
+    pub async fn open_in(language: &str, script: Script) -> Self {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut wanted = DesiredCapabilities::chrome();
         let mut arguments = vec![
@@ -52,7 +64,7 @@ impl Browser {
             "--disable-component-update".to_owned(),
             "--disable-sync".to_owned(),
             "--window-size=1280,1000".to_owned(),
-            "--lang=zh-CN".to_owned(),
+            format!("--lang={language}"),
             format!("--user-data-dir={}", profile.path().display()),
         ];
         if is_root() {
@@ -61,7 +73,7 @@ impl Browser {
         for argument in &arguments {
             wanted.add_arg(argument).expect("an argument");
         }
-        let mut preferences = json!({ "intl.accept_languages": "zh-CN,zh" });
+        let mut preferences = json!({ "intl.accept_languages": language });
         if script == Script::Off {
             preferences["profile.managed_default_content_settings.javascript"] = json!(2);
         }
@@ -143,12 +155,36 @@ impl Browser {
     }
 
     async fn asks(&self, script: &str) -> bool {
-        let answer = self
-            .driver
-            .execute(script, Vec::new())
-            .await
-            .expect("a script that runs");
-        answer.json().as_bool().unwrap_or(false)
+        self.run(script).await.as_bool().unwrap_or(false)
+    }
+
+    /// What a script answers that is run on the page from outside, whatever the page's own policy is.
+    pub async fn run(&self, script: &str) -> Value {
+        let answer = self.driver.execute(script, Vec::new()).await;
+        answer.expect("a script that runs").json().clone()
+    }
+
+    /// The same for a script that answers later, with a promise.
+    pub async fn run_and_wait(&self, script: &str) -> Value {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+             (async () => {{ {script} }})().then(done, problem => done(String(problem)))"
+        );
+        let answer = self.driver.execute_async(script, Vec::new()).await;
+        answer.expect("a script that runs").json().clone()
+    }
+
+    /// Types on whatever has the focus; `Key` is for what is no letter.
+    pub async fn type_keys(&self, keys: impl Into<TypingData>) {
+        let typed = self.driver.action_chain().send_keys(keys);
+        typed.perform().await.expect("a keyboard");
+    }
+
+    /// Presses a key while Shift is held.
+    pub async fn type_shifted(&self, key: Key) {
+        let chain = self.driver.action_chain();
+        let typed = chain.key_down(Key::Shift).send_keys(key).key_up(Key::Shift);
+        typed.perform().await.expect("a keyboard");
     }
 
     pub async fn has(&self, id: &str) -> bool {
@@ -165,6 +201,11 @@ impl Browser {
         if let Err(e) = element.click().await {
             panic!("`{id}` cannot be pressed ({e}): {}", self.describe().await);
         }
+        self.wait_until_gone(&element, id).await;
+    }
+
+    /// Waits until the page with this element, which was pressed, has made way for another.
+    pub async fn wait_until_gone(&self, element: &WebElement, id: &str) {
         let deadline = Instant::now() + PATIENCE;
         while element.is_displayed().await.is_ok() {
             assert!(
@@ -300,6 +341,37 @@ impl Browser {
             .set_window_rect(0, 0, width, height)
             .await
             .expect("another size");
+    }
+
+    /// A screen of this many CSS pixels, whatever the window is: a phone, or a desk where everything is enlarged.
+    pub async fn screen(&self, width: u32, height: u32, scheme: Scheme) {
+        let scheme = match scheme {
+            Scheme::Light => "light",
+            Scheme::Dark => "dark",
+        };
+        // Colours that fade from one to the other would be measured half way.
+        let features = json!([
+            { "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": "reduce" },
+        ]);
+        let size =
+            json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false });
+        self.emulate("setEmulatedMedia", json!({ "features": features }))
+            .await;
+        self.emulate("setDeviceMetricsOverride", size).await;
+    }
+
+    /// The window's own size and colours again.
+    pub async fn screen_of_the_window(&self) {
+        self.emulate("clearDeviceMetricsOverride", json!({})).await;
+        self.emulate("setEmulatedMedia", json!({ "features": [] }))
+            .await;
+    }
+
+    async fn emulate(&self, what: &str, params: Value) {
+        let command = format!("Emulation.{what}");
+        let done = self.driver.cdp().send_raw(&command, params).await;
+        done.unwrap_or_else(|e| panic!("{command}: {e}"));
     }
 
     /// The address, the title and the words of the page, for a test that fails; and a picture beside the target folder.

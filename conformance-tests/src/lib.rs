@@ -10,6 +10,7 @@
 
 pub mod browser;
 pub mod demo;
+pub mod inspection;
 pub mod keeper;
 pub mod production;
 pub mod statement;

@@ -32,7 +32,16 @@ pub struct Person {
     /// Name and number are bound without the phone: believed by nobody else, and giving way to a stronger proof.
     pub provisional: bool,
     pub phone: Option<Phone>,
+    pub appearance: Appearance,
+}
+
+/// How a person wants pages to be, on whatever device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Appearance {
+    /// Large text and large buttons.
     pub elder: bool,
+    /// The tag of a language that pages are written in; `None` as long as none was chosen.
+    pub language: Option<String>,
 }
 
 impl Person {
@@ -60,6 +69,7 @@ type Row = (
     Option<i64>,
     Option<Vec<u8>>,
     Option<i64>,
+    Option<String>,
 );
 
 /// Opens an account without anything in it.
@@ -81,7 +91,8 @@ pub async fn find(
     id: &PersonId,
 ) -> Result<Option<Person>, Error> {
     let row: Option<Row> = sqlx::query_as(
-        "SELECT created_at, closed_at, level, name, id_number, verified_at, provisional_at, phone, elder_at
+        "SELECT created_at, closed_at, level, name, id_number, verified_at, provisional_at, phone, elder_at,
+                language
          FROM persons WHERE id = $1",
     )
     .bind(id)
@@ -91,8 +102,18 @@ pub async fn find(
 }
 
 fn read(sealer: &dyn Sealer, id: &PersonId, row: Row) -> Result<Person, Error> {
-    let (created_at, closed_at, level, name, number, verified_at, provisional_at, phone, elder_at) =
-        row;
+    let (
+        created_at,
+        closed_at,
+        level,
+        name,
+        number,
+        verified_at,
+        provisional_at,
+        phone,
+        elder_at,
+        language,
+    ) = row;
     let reveal = |column: &'static str, ciphertext: Option<Vec<u8>>| {
         ciphertext
             .map(|ciphertext| {
@@ -124,7 +145,10 @@ fn read(sealer: &dyn Sealer, id: &PersonId, row: Row) -> Result<Person, Error> {
             .map(|text| Phone::parse(&text))
             .transpose()
             .map_err(|_| unreadable(PHONE))?,
-        elder: elder_at.is_some(),
+        appearance: Appearance {
+            elder: elder_at.is_some(),
+            language,
+        },
     })
 }
 
@@ -236,16 +260,17 @@ async fn claim_phone(
     }
 }
 
-/// Remembers for the account that large text and large buttons are wanted.
-pub async fn set_elder(
+/// Remembers for the account how pages shall be.
+pub async fn set_appearance(
     conn: &mut Conn,
     person: &PersonId,
-    elder: bool,
+    appearance: &Appearance,
     now: UnixTime,
 ) -> Result<(), Error> {
-    sqlx::query("UPDATE persons SET elder_at = $2 WHERE id = $1")
+    sqlx::query("UPDATE persons SET elder_at = $2, language = $3 WHERE id = $1")
         .bind(person)
-        .bind(elder.then_some(now))
+        .bind(appearance.elder.then_some(now))
+        .bind(appearance.language.as_deref())
         .execute(conn)
         .await?;
     Ok(())

@@ -16,7 +16,7 @@ use super::evidence::{Evidence, Method};
 use super::name::Name;
 use super::number::IdNumber;
 use super::people::People;
-use super::person::{self, Keys};
+use super::person::{self, Appearance, Keys};
 use super::phone::Phone;
 
 /// Whether a synthetic person has an account from the start.
@@ -214,7 +214,11 @@ impl Newcomer {
         person::attach_phone(&mut tx, keys, &id, &self.phone, now).await?;
         password::set(&mut tx, &id, &phc, now).await?;
         if self.elder {
-            person::set_elder(&mut tx, &id, true, now).await?;
+            let elder = Appearance {
+                elder: true,
+                ..Appearance::default()
+            };
+            person::set_appearance(&mut tx, &id, &elder, now).await?;
         }
         for detail in &self.details {
             details::keep(&mut tx, keys.sealer, &id, detail, now).await?;

@@ -1,5 +1,5 @@
-//! In which language and how large: read from cookies, `ui_locales` and `Accept-Language`, changed at `/preferences`. Two cookies that say
-//! nothing about who somebody is.
+//! In which language and how large: read from cookies, the account, `ui_locales` and `Accept-Language`, changed at `/preferences` for this
+//! browser (`account::appearance` changes it for the account). Two cookies that say nothing about who somebody is.
 
 use axum::{
     Router,
@@ -11,6 +11,7 @@ use axum::{
 use serde::Deserialize;
 
 use super::view::Language;
+use crate::identity::person::Appearance;
 
 const LANGUAGE_COOKIE: &str = "lang";
 const MODE_COOKIE: &str = "ui_mode";
@@ -23,8 +24,8 @@ pub fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
 /// What the person chose, as far as they did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Preferences {
-    pub language: Option<Language>,
-    pub elder: Option<bool>,
+    language: Option<Language>,
+    elder: Option<bool>,
     accepted: Option<Language>,
 }
 
@@ -46,7 +47,7 @@ impl Preferences {
         for (name, value) in cookies {
             match (name, value) {
                 (LANGUAGE_COOKIE, tag) => chosen.language = Language::of(tag),
-                (MODE_COOKIE, mode) => chosen.elder = Some(mode == "elder"),
+                (MODE_COOKIE, value) => chosen.elder = mode(value),
                 _ => {}
             }
         }
@@ -61,9 +62,42 @@ impl Preferences {
             .unwrap_or_default()
     }
 
-    /// The choice made in this browser, else the account's (`false` when nobody is logged in).
-    pub fn elder(&self, of_account: bool) -> bool {
-        self.elder.unwrap_or(of_account)
+    pub fn elder(&self) -> bool {
+        self.elder.unwrap_or_default()
+    }
+
+    /// With what the account remembers, where no choice was made in this browser.
+    #[must_use]
+    pub fn or_of_account(mut self, appearance: &Appearance) -> Self {
+        let language = appearance.language.as_deref().and_then(Language::of);
+        self.language = self.language.or(language);
+        self.elder = self.elder.or(Some(appearance.elder));
+        self
+    }
+}
+
+/// What a value of `mode` means: elder mode or not.
+pub fn mode(value: &str) -> Option<bool> {
+    match value {
+        "elder" => Some(true),
+        "standard" => Some(false),
+        _ => None,
+    }
+}
+
+/// Lets this browser remember what was chosen.
+pub fn keep(headers: &mut HeaderMap, language: Option<Language>, elder: Option<bool>) {
+    let mut set = |name: &str, value: &str| {
+        let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
+        if let Ok(cookie) = HeaderValue::try_from(cookie) {
+            headers.append(header::SET_COOKIE, cookie);
+        }
+    };
+    if let Some(language) = language {
+        set(LANGUAGE_COOKIE, language.tag());
+    }
+    if let Some(elder) = elder {
+        set(MODE_COOKIE, if elder { "elder" } else { "standard" });
     }
 }
 
@@ -83,22 +117,10 @@ async fn choose(Query(choice): Query<Choice>) -> Response {
     let mut headers = HeaderMap::new();
     headers.insert(header::LOCATION, back);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(language) = choice.lang.as_deref().and_then(Language::of) {
-        keep(&mut headers, LANGUAGE_COOKIE, language.tag());
-    }
-    match choice.mode.as_deref() {
-        Some("elder") => keep(&mut headers, MODE_COOKIE, "elder"),
-        Some("standard") => keep(&mut headers, MODE_COOKIE, "standard"),
-        _ => {}
-    }
+    let language = choice.lang.as_deref().and_then(Language::of);
+    let elder = choice.mode.as_deref().and_then(mode);
+    keep(&mut headers, language, elder);
     (StatusCode::SEE_OTHER, headers).into_response()
-}
-
-fn keep(headers: &mut HeaderMap, name: &str, value: &str) {
-    let cookie = format!("{name}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax");
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        headers.append(header::SET_COOKIE, cookie);
-    }
 }
 
 /// A path of this host: nothing a browser could read as another host.
@@ -167,7 +189,47 @@ mod tests {
         );
         let chosen = Preferences::of(&headers);
         assert_eq!(chosen.language(Some("en")), Language::Chinese);
-        assert!(chosen.elder(false));
-        assert!(!browser.elder(false));
+        assert!(chosen.elder());
+        assert!(!browser.elder());
+    }
+
+    #[test]
+    fn this_browser_first_then_the_account() {
+        let account = |elder, language: Option<&str>| Appearance {
+            elder,
+            language: language.map(str::to_owned),
+        };
+        for (cookie, appearance, elder, language) in [
+            ("", account(true, Some("en")), true, Language::English),
+            ("", account(false, None), false, Language::Chinese),
+            (
+                "ui_mode=standard; lang=zh-CN",
+                account(true, Some("en")),
+                false,
+                Language::Chinese,
+            ),
+            (
+                "ui_mode=?; lang=?",
+                account(true, Some("en")),
+                true,
+                Language::English,
+            ),
+            (
+                "ui_mode=elder",
+                account(false, Some("?")),
+                true,
+                Language::Chinese,
+            ),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::COOKIE, HeaderValue::from_static(cookie));
+            let found = Preferences::of(&headers).or_of_account(&appearance);
+            let at = format!("{cookie} {appearance:?}");
+            assert_eq!(
+                (found.elder(), found.language(Some("zh"))),
+                (elder, language),
+                "{at}"
+            );
+        }
     }
 }

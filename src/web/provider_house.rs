@@ -73,22 +73,13 @@ impl ProviderHouse {
 
     /// The frame of a page at `here` (path and query below the entity's prefix), without forms.
     pub fn frame(&self, headers: &HeaderMap, here: &str, ui_locales: Option<&str>) -> Frame {
-        let preferences = Preferences::of(headers);
-        let brand = Brand::by_slug("national").unwrap_or_else(|| Brand::other("hefu"));
-        let root = self.root();
-        Frame {
-            language: preferences.language(ui_locales),
-            elder: preferences.elder(false),
-            here: format!("{root}{here}"),
-            root,
-            ..Frame::new(Place::Provider, brand)
-        }
+        self.frame_as(Preferences::of(headers), here, ui_locales)
     }
 
-    /// The same for a page with forms of the browser that holds `secret`.
+    /// The same for a page with forms of the browser that holds `secret`, in which somebody is logged in.
     pub fn frame_with_form(
         &self,
-        headers: &HeaderMap,
+        preferences: Preferences,
         here: &str,
         ui_locales: Option<&str>,
         secret: &str,
@@ -96,7 +87,19 @@ impl ProviderHouse {
     ) -> Frame {
         Frame {
             csrf: csrf::token(&self.house, secret, now),
-            ..self.frame(headers, here, ui_locales)
+            ..self.frame_as(preferences, here, ui_locales)
+        }
+    }
+
+    fn frame_as(&self, preferences: Preferences, here: &str, ui_locales: Option<&str>) -> Frame {
+        let brand = Brand::by_slug("national").unwrap_or_else(|| Brand::other("hefu"));
+        let root = self.root();
+        Frame {
+            language: preferences.language(ui_locales),
+            elder: preferences.elder(),
+            here: format!("{root}{here}"),
+            root,
+            ..Frame::new(Place::Provider, brand)
         }
     }
 

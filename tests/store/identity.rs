@@ -6,6 +6,7 @@ use hefu::clock::UnixTime;
 use hefu::crypto::Purpose;
 use hefu::id::PersonId;
 use hefu::identity::binding::{self, Binding, Proof, Takeover};
+use hefu::identity::person::Appearance;
 use hefu::identity::{
     Evidence, IdNumber, Keys, Method, Name, Phone, RealNameLevel, details, evidence, person,
     subject,
@@ -168,7 +169,8 @@ async fn a_person_is_kept_encrypted_and_found() {
         assert_eq!(found.name.expect("a name").as_str(), "测试甲");
         assert_eq!(found.number.expect("a number").plain(), A);
         assert_eq!(found.phone.expect("a phone").local(), "14000000001");
-        assert!(!found.provisional && !found.elder);
+        assert!(!found.provisional);
+        assert_eq!(found.appearance, Appearance::default());
         assert_eq!(
             person::by_phone(&mut conn, &*ring, &phone("+8614000000001")).await?,
             Some(ada.clone())
@@ -192,13 +194,17 @@ async fn a_person_is_kept_encrypted_and_found() {
         for (ciphertext, plain) in [(name, "测试甲"), (number, A), (kept, "14000000001")] {
             assert!(!String::from_utf8_lossy(&ciphertext).contains(plain));
         }
-        person::set_elder(&mut conn, &ada, true, NOW).await?;
-        assert!(
-            person::find(&mut conn, &*ring, &ada)
-                .await?
-                .expect("found")
-                .elder
-        );
+        for appearance in [
+            Appearance {
+                elder: true,
+                language: Some("en".to_owned()),
+            },
+            Appearance::default(),
+        ] {
+            person::set_appearance(&mut conn, &ada, &appearance, NOW).await?;
+            let found = person::find(&mut conn, &*ring, &ada).await?.expect("found");
+            assert_eq!(found.appearance, appearance);
+        }
         Ok(())
     })
     .await;

@@ -10,7 +10,7 @@ use conformance_tests::{
 
 use super::steps::{
     arrive, becomes_signed_out, consent_if_asked, create_account, log_in, log_out_at, press_login,
-    prove_name, step_up_by_sms, welcome,
+    prove_name, spoiled, step_up_by_sms, welcome,
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -191,10 +191,4 @@ async fn press_login_again(browser: &Browser, demo: &demo::Demo, portal: &str) {
     browser.goto(&demo.portal(portal).url).await;
     browser.forget_this_site().await;
     press_login(browser, demo, portal).await;
-}
-
-/// The same number with a wrong check digit.
-fn spoiled(number: &str) -> String {
-    let (body, last) = number.split_at(number.len() - 1);
-    format!("{body}{}", if last == "0" { "1" } else { "0" })
 }

@@ -7,6 +7,7 @@
     reason = "a handler ends with `visit.page(…)` or `visit.go(…)`, which therefore have its type"
 )]
 
+mod appearance;
 mod centre;
 mod codes;
 mod create;
@@ -218,6 +219,7 @@ fn account() -> Router<AccountHouse> {
         .route("/account/passkeys/add", get(centre::add_passkey))
         .route("/account/passkeys/add/options", post(passkeys::add_options))
         .route("/account/passkeys/add/finish", post(passkeys::add_finish))
+        .route("/account/appearance", post(appearance::submit))
         .route(
             "/account/passkeys/{handle}/rename",
             get(centre::show_rename).post(centre::submit_rename),

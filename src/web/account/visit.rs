@@ -178,13 +178,9 @@ impl Visit {
 
     /// A frame for the page of this address.
     pub fn frame(&self) -> Frame {
-        self.frame_for(false)
-    }
-
-    pub fn frame_for(&self, elder: bool) -> Frame {
         let mut frame = Frame::new(Place::Provider, NATIONAL.brand.clone());
         frame.language = self.language();
-        frame.elder = self.preferences.elder(elder);
+        frame.elder = self.preferences.elder();
         frame.root = self.root();
         frame.here = self.url(&self.path);
         frame.csrf = csrf::token(self.house(), &self.browser, self.now);
@@ -452,11 +448,7 @@ impl Member {
         let mut conn = door.house().store.read().await?;
         let person = person::find(&mut conn, door.keys().sealer, &session.person).await?;
         match person {
-            Some(person) if person.closed_at.is_none() => Ok(Self {
-                visit: door.0,
-                session,
-                person,
-            }),
+            Some(person) if person.closed_at.is_none() => Ok(Self::new(door.0, session, person)),
             _ => Err(Self::away(&door.0)?),
         }
     }
@@ -465,12 +457,13 @@ impl Member {
         Ok(visit.go_door("")?.into())
     }
 
-    pub fn frame(&self) -> Frame {
-        self.visit.frame_for(self.person.elder)
-    }
-
-    pub fn frame_with(&self, problem: Problem) -> Frame {
-        self.frame().with_problem(problem)
+    fn new(mut visit: Visit, session: Session, person: Person) -> Self {
+        visit.preferences = visit.preferences.or_of_account(&person.appearance);
+        Self {
+            visit,
+            session,
+            person,
+        }
     }
 
     /// The first page of the account centre, with one sentence on top.
@@ -498,11 +491,7 @@ impl FromRequestParts<AccountHouse> for Member {
             && person.closed_at.is_none()
         {
             session::seen(&mut conn, &session, visit.now).await?;
-            return Ok(Self {
-                visit,
-                session,
-                person,
-            });
+            return Ok(Self::new(visit, session, person));
         }
         if visit.path.ends_with("/options") || visit.path.ends_with("/finish") {
             return Err(refusal(StatusCode::UNAUTHORIZED).into());

@@ -38,7 +38,7 @@ impl AuthorityHouse {
         let preferences = Preferences::of(headers);
         let mut frame = Frame::new(Place::Authority, self.brand.clone());
         frame.language = preferences.language(None);
-        frame.elder = preferences.elder(false);
+        frame.elder = preferences.elder();
         frame.root = Url::parse(&self.house.id)
             .map(|id| id.path().trim_end_matches('/').to_owned())
             .unwrap_or_default();

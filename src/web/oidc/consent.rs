@@ -16,6 +16,7 @@ use crate::session;
 use crate::web::cookies;
 use crate::web::error::Fault;
 use crate::web::page::{page_leading_to, see_other};
+use crate::web::preferences::Preferences;
 use crate::web::provider_house::{Provider, ProviderHouse, asking};
 use crate::web::view::login::{Consent, Item};
 
@@ -86,7 +87,8 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
         .collect();
     let secret = read::browser(house, headers).secret.unwrap_or_default();
     let here = format!("{}/consent", interaction.path());
-    let frame = provider.frame_with_form(headers, &here, interaction.ui_locales(), secret, now);
+    let preferences = Preferences::of(headers).or_of_account(&person.appearance);
+    let frame = provider.frame_with_form(preferences, &here, interaction.ui_locales(), secret, now);
     let page = Consent {
         asking: asking(&asked.platform, frame.language),
         frame,

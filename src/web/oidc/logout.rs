@@ -14,11 +14,13 @@ use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::id::{ClientId, SessionId};
 use crate::provider::logout::{self, State as Delivery};
+use crate::provider::person;
 use crate::provider::request::Parameters;
 use crate::provider::tokens::Hint;
 use crate::session::{self, Session};
 use crate::web::error::Fault;
 use crate::web::page::{page, page_leading_to, see_other, with_cookie};
+use crate::web::preferences::Preferences;
 use crate::web::provider_house::{Provider, ProviderHouse};
 use crate::web::view::Way;
 use crate::web::view::leave::{Ended, LogoutConfirm, SignedOut, Told};
@@ -185,10 +187,20 @@ async fn confirm(
     now: UnixTime,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
-    let platforms = logout::platforms(&mut *house.store.read().await?, &session.id).await?;
+    let mut conn = house.store.read().await?;
+    let platforms = logout::platforms(&mut conn, &session.id).await?;
+    let person = person::find(&mut conn, &*house.sealer, &session.person).await?;
+    let appearance = person.map(|person| person.appearance).unwrap_or_default();
+    let preferences = Preferences::of(headers).or_of_account(&appearance);
     let (secret, cookie) = csrf::browser(house, headers);
     let shown = LogoutConfirm {
-        frame: provider.frame_with_form(headers, "/logout", sent.get("ui_locales"), &secret, now),
+        frame: provider.frame_with_form(
+            preferences,
+            "/logout",
+            sent.get("ui_locales"),
+            &secret,
+            now,
+        ),
         asked_by: client.map(|c| c.platform.shown_name().to_owned()),
         platforms,
     };

@@ -29,7 +29,7 @@ impl PortalHouse {
         let preferences = Preferences::of(headers);
         let mut frame = Frame::new(Place::Portal, self.brand.clone());
         frame.language = preferences.language(None);
-        frame.elder = preferences.elder(false);
+        frame.elder = preferences.elder();
         frame.root = self.root();
         frame.here = self.path(here);
         frame

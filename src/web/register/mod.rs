@@ -37,7 +37,7 @@ pub fn frame(house: &House, headers: &HeaderMap, here: &str) -> Frame {
     let preferences = Preferences::of(headers);
     let mut frame = Frame::new(Place::StandIn, STAND_IN.brand.clone());
     frame.language = preferences.language(None);
-    frame.elder = preferences.elder(false);
+    frame.elder = preferences.elder();
     frame.root = Url::parse(&house.id)
         .map(|id| id.path().trim_end_matches('/').to_owned())
         .unwrap_or_default();

@@ -4,7 +4,7 @@
 use askama::Template;
 
 use super::frame::Frame;
-use super::language::Message;
+use super::language::{Language, Message};
 use super::login::PasskeyDoor;
 use crate::clock::UnixTime;
 
@@ -71,6 +71,14 @@ pub struct Platform {
 impl Overview {
     pub fn heading(&self) -> Message {
         Message::new("account-heading")
+    }
+
+    /// Each language under the name it has in itself: what a page in the other language calls it.
+    fn languages() -> [(Language, String); 2] {
+        Language::ALL.map(|language| {
+            let name = Message::new("language-other");
+            (language, language.other().plain(&name))
+        })
     }
 
     fn others(&self) -> bool {

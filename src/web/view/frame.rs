@@ -264,7 +264,7 @@ impl Key for &&'static str {
     }
 }
 
-/// One sentence on top of the page after something was done. It survives the redirect after a form as a code: `?done=passkey-added`.
+/// One sentence on top of the page after something was done. It survives the redirect after a form as a code: `?notice=passkey-added`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     AccountCreated,
@@ -279,10 +279,11 @@ pub enum Notice {
     SessionEnded,
     SessionsEnded,
     ConsentWithdrawn,
+    AppearanceChanged,
 }
 
 impl Notice {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::AccountCreated,
         Self::Verified,
         Self::Provisional,
@@ -295,6 +296,7 @@ impl Notice {
         Self::SessionEnded,
         Self::SessionsEnded,
         Self::ConsentWithdrawn,
+        Self::AppearanceChanged,
     ];
 
     /// The notice of a code; a code that is none says nothing.
@@ -324,6 +326,7 @@ impl Notice {
             Self::SessionEnded => "notice-session-ended",
             Self::SessionsEnded => "notice-sessions-ended",
             Self::ConsentWithdrawn => "notice-consent-withdrawn",
+            Self::AppearanceChanged => "notice-appearance-changed",
         }
     }
 }

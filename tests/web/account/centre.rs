@@ -1,4 +1,5 @@
 use super::*;
+use hefu::identity::person::Appearance;
 use webauthn_authenticator_rs::AuthenticatorBackend;
 use webauthn_authenticator_rs::softpasskey::SoftPasskey;
 
@@ -288,4 +289,78 @@ async fn an_old_proof_does_not_allow_a_sensitive_act() {
         .submit("/account/step-up", &[("password", PASSWORD)])
         .await;
     assert!(page.has("phone-form"), "{}", page.body);
+}
+
+#[tokio::test]
+async fn how_pages_look_is_the_accounts_and_holds_on_every_device() {
+    const ELDER: &str = "data-mode=\"elder\"";
+    const ENGLISH: &str = "<html lang=\"en\"";
+    let house = TestHouse::new().await;
+    let mut phone = house.browser();
+    let page = phone.log_in("14000000001").await;
+    assert!(page.has("appearance-form") && !page.body.contains(ELDER));
+
+    // The switches on top are links: they change this browser, not the account.
+    let page = phone.get("/preferences?mode=elder&back=/account").await;
+    assert!(page.body.contains(ELDER));
+    let page = house.browser().log_in("14000000001").await;
+    assert!(!page.body.contains(ELDER));
+
+    let save = |mode, lang| [("mode", mode), ("lang", lang)];
+    let token = page_token(&mut phone).await;
+    for (token, form, status) in [
+        ("forged", save("elder", "en"), StatusCode::FORBIDDEN),
+        (&*token, save("huge", "en"), StatusCode::BAD_REQUEST),
+        (&*token, save("elder", "fr"), StatusCode::BAD_REQUEST),
+    ] {
+        let page = phone.post_with(token, "/account/appearance", &form).await;
+        assert_eq!(page.status, status, "{form:?}");
+    }
+    let id = house.holder_of("14000000001").await.unwrap();
+    assert_eq!(house.person(&id).await.appearance, Appearance::default());
+
+    let page = phone
+        .post_with(&token, "/account/appearance", &save("elder", "en"))
+        .await;
+    assert!(page.has("notice") && page.body.contains(ELDER) && page.body.contains(ENGLISH));
+    // Another device: as soon as it knows who is there, on the first page and on those that ask for more.
+    let mut desk = house.browser();
+    let page = desk.log_in("14000000001").await;
+    assert!(page.body.contains(ELDER) && page.body.contains(ENGLISH));
+    let page = desk.get("/account/password").await;
+    assert!(page.has("step-up-reason"));
+    assert!(page.body.contains(ELDER) && page.body.contains(ENGLISH));
+    let token = page.csrf();
+    desk.post_with(&token, "/account/step-up/sms", &[]).await;
+    let page = desk.get("/logout").await;
+    assert!(page.has("logout-confirm"));
+    assert!(page.body.contains(ELDER) && page.body.contains(ENGLISH));
+    let sms = house.messages("14000000001");
+    assert!(
+        sms.iter().any(|text| text.contains("Your code is")),
+        "{sms:?}"
+    );
+    // What is chosen in a browser holds there.
+    let page = desk.get("/preferences?mode=standard&back=/account").await;
+    assert!(!page.body.contains(ELDER) && page.body.contains(ENGLISH));
+
+    // Back again, in the same way.
+    let token = page_token(&mut phone).await;
+    let page = phone
+        .post_with(&token, "/account/appearance", &save("standard", "zh-CN"))
+        .await;
+    assert!(!page.body.contains(ELDER) && !page.body.contains(ENGLISH));
+    let page = house.browser().log_in("14000000001").await;
+    assert!(!page.body.contains(ELDER) && !page.body.contains(ENGLISH));
+    let changes: i64 = sqlx::query_scalar(
+        "SELECT COUNT(*) FROM audit_events WHERE kind = 'person.appearance_changed'",
+    )
+    .fetch_one(&mut *house.store.read().await.unwrap())
+    .await
+    .unwrap();
+    assert_eq!(changes, 2);
+}
+
+async fn page_token(browser: &mut Browser<'_>) -> String {
+    browser.get("/account").await.csrf()
 }

@@ -31,6 +31,7 @@ use hefu::store::{Options, Store};
 use hefu::web::account::{self, AccountHouse};
 use hefu::web::house::House;
 use hefu::web::oidc;
+use hefu::web::preferences;
 use hefu::web::provider_house::ProviderHouse;
 use tower::ServiceExt as _;
 
@@ -168,10 +169,12 @@ impl TestHouse {
             },
             settings,
         });
-        let router = oidc::routes(Arc::clone(&provider)).merge(account::routes(AccountHouse {
-            provider,
-            people: Arc::new(people),
-        }));
+        let router = oidc::routes(Arc::clone(&provider))
+            .merge(account::routes(AccountHouse {
+                provider,
+                people: Arc::new(people),
+            }))
+            .merge(preferences::router());
         Self {
             clock,
             store,

@@ -286,6 +286,10 @@ platform-may-know-nothing = For signing in only; it is told nothing about you.
 platform-given = Allowed
 platform-until = Until
 consent-withdraw-link = Withdraw
+card-appearance = Language and display
+appearance-what = This holds on every device on which you sign in to your national account.
+appearance-mode = Display
+appearance-language = Language
 change-phone-heading = Change mobile number
 change-phone-lead = Enter your new number. Once it is verified, the old one no longer works for signing in.
 confirm-no = No, go back
@@ -315,6 +319,7 @@ notice-passkey-removed = The passkey was removed.
 notice-session-ended = That device was signed out.
 notice-sessions-ended = All other devices were signed out.
 notice-consent-withdrawn = Your consent was withdrawn.
+notice-appearance-changed = Language and display were saved.
 
 ## Mistakes in forms
 problem-login-refused = Mobile number or password is not right. Check them and try again, or use another way.

@@ -286,6 +286,10 @@ platform-may-know-nothing = 只用于登录，不提供个人信息。
 platform-given = 同意于
 platform-until = 有效至
 consent-withdraw-link = 撤回
+card-appearance = 语言与显示
+appearance-what = 您在任何设备上登录国家账号，都会这样显示。
+appearance-mode = 显示方式
+appearance-language = 语言
 change-phone-heading = 更换手机号码
 change-phone-lead = 输入新的手机号码。验证通过后，旧号码不能再用来登录。
 confirm-no = 不，返回
@@ -315,6 +319,7 @@ notice-passkey-removed = 通行密钥已移除。
 notice-session-ended = 那台设备已退出。
 notice-sessions-ended = 其他设备都已退出。
 notice-consent-withdrawn = 授权已撤回。
+notice-appearance-changed = 语言与显示已保存。
 
 ## 填写有误
 problem-login-refused = 手机号码或密码不正确。请检查后重试，或用其他方式登录。
