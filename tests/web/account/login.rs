@@ -76,6 +76,40 @@ async fn five_failures_from_here_and_the_right_password_must_wait() {
 }
 
 #[tokio::test]
+async fn a_source_that_fails_on_many_accounts_must_wait_and_others_need_not() {
+    let settings = config::people::People {
+        source_failures: 3,
+        ..config::people::People::default()
+    };
+    let house = TestHouse::with(settings, config::provider::Provider::default()).await;
+    let mut guesser = house.browser_at("192.0.2.1");
+    let base = guesser.arrive().await;
+    let door = format!("{base}/login");
+    for username in ["14000000001", "14000000002", "13900000000"] {
+        let page = guesser
+            .submit(
+                &door,
+                &[("username", username), ("password", "Wrong-pass-1")],
+            )
+            .await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{username}");
+    }
+    let right = [("username", "14000000004"), ("password", PASSWORD)];
+    let page = guesser.submit(&door, &right).await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(page.has("problems"));
+    assert!(guesser.session().is_none());
+    assert_eq!(house.count("sessions").await, 0);
+    // Another browser behind the same address waits as well; one elsewhere gets in.
+    let page = house.browser_at("192.0.2.1").log_in("14000000004").await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    let page = house.browser_at("192.0.2.2").log_in("14000000004").await;
+    assert_eq!(page.status, StatusCode::OK);
+    house.clock.advance(901);
+    assert_eq!(guesser.submit(&door, &right).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_code_alone_does_not_open_an_account_with_a_real_name() {
     let house = TestHouse::new().await;
     let mut browser = house.browser();

@@ -9,6 +9,7 @@ mod register;
 mod verify;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -32,6 +33,7 @@ use hefu::web::account::{self, AccountHouse};
 use hefu::web::house::House;
 use hefu::web::oidc;
 use hefu::web::provider_house::ProviderHouse;
+use hefu::web::source;
 use tower::ServiceExt as _;
 
 const ISSUER: &str = "http://id.localhost:8080";
@@ -45,6 +47,8 @@ struct Register {
     asked: Mutex<usize>,
     /// Phones that changed hands since.
     phones: Mutex<BTreeMap<String, String>>,
+    /// Whose phone is taken away while the next answer is on its way.
+    meanwhile: Mutex<Option<(Store, PersonId)>>,
 }
 
 impl Source for Register {
@@ -55,6 +59,11 @@ impl Source for Register {
     fn matches<'a>(&'a self, query: Query<'a>) -> BoxFuture<'a, Result<Match, SourceError>> {
         Box::pin(async move {
             *self.asked.lock().unwrap() += 1;
+            let meanwhile = self.meanwhile.lock().unwrap().take();
+            if let Some((store, person)) = meanwhile {
+                let mut conn = store.read().await.unwrap();
+                person::detach_phone(&mut conn, &person).await.unwrap();
+            }
             if let Some(fault) = self.fault.lock().unwrap().clone() {
                 return Err(fault);
             }
@@ -108,8 +117,13 @@ struct TestHouse {
 }
 
 impl TestHouse {
-    /// With the accounts of the demo.
     async fn new() -> Self {
+        let people = config::people::People::default();
+        Self::with(people, config::provider::Provider::default()).await
+    }
+
+    /// With the accounts of the demo.
+    async fn with(people: config::people::People, settings: config::provider::Provider) -> Self {
         let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
@@ -136,7 +150,7 @@ impl TestHouse {
         );
         let (register, outbox) = (Arc::<Register>::default(), Arc::<Outbox>::default());
         let people = People {
-            settings: config::people::People::default(),
+            settings: people,
             source: Arc::<Register>::clone(&register),
             sms: Arc::<Outbox>::clone(&outbox),
             passwords: Hasher::new(64, 1, 1, Places::new(2, 64)).unwrap(),
@@ -152,7 +166,6 @@ impl TestHouse {
                 .await
                 .unwrap();
         }
-        let settings = config::provider::Provider::default();
         let provider = Arc::new(ProviderHouse {
             clients: Clients::new(&settings, None, true).unwrap(),
             house: House {
@@ -188,6 +201,14 @@ impl TestHouse {
             house: self,
             cookies: BTreeMap::new(),
             at: String::new(),
+            source: "192.0.2.1".parse().unwrap(),
+        }
+    }
+
+    fn browser_at(&self, source: &str) -> Browser<'_> {
+        Browser {
+            source: source.parse().unwrap(),
+            ..self.browser()
         }
     }
 
@@ -264,6 +285,7 @@ struct Browser<'h> {
     cookies: BTreeMap<String, String>,
     /// The path of the page shown.
     at: String,
+    source: IpAddr,
 }
 
 impl Browser<'_> {
@@ -276,6 +298,7 @@ impl Browser<'_> {
         let request = request
             .header(header::COOKIE, cookies.join("; "))
             .header(header::USER_AGENT, "Firefox/140.0 Linux")
+            .extension(source::Source(self.source))
             .body(Body::from(body))
             .unwrap();
         let answer = self.house.router.clone().oneshot(request).await.unwrap();
