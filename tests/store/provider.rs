@@ -6,17 +6,18 @@ use std::sync::Arc;
 use hefu::authn::Factor;
 use hefu::client::registered;
 use hefu::clock::UnixTime;
+use hefu::config::provider::Provider;
 use hefu::consent;
 use hefu::id::{ClientId, PersonId, SessionId};
 use hefu::oauth::{Algorithm, Scope};
-use hefu::provider::authorize::{Browser, Rules};
+use hefu::provider::authorize::{Arrival, Browser, Outcome, Rules};
+use hefu::provider::begun::Counter;
 use hefu::provider::claims::ClaimsRequest;
 use hefu::provider::grants::{self, Lives, New, Terms};
 use hefu::provider::interaction::{self, Interaction, Purpose};
 use hefu::provider::one_use::OneUse;
 use hefu::provider::request::Parameters;
 use hefu::provider::{logout, sweep, waiting};
-use hefu::random::RngSource;
 use hefu::session::{self, End, Login, Session};
 use hefu::store::Store;
 use serde_json::json;
@@ -674,7 +675,7 @@ async fn who_is_present_is_read_with_their_consent() {
         let person = account(&store).await?;
         let (session, handle) = begin(&store, &person).await?;
         let (ring, _folder) = ring(&store).await?;
-        let settings = hefu::config::provider::Provider::default();
+        let settings = Provider::default();
         let rules = Rules { issuer: "https://id.example", settings: &settings, sealer: &*ring, now: NOW };
         let metadata = json!({"client_id": "https://rp.example", "client_secret": "s", "redirect_uris": ["https://rp.example/cb"]});
         let rp = registered::from_config(metadata.as_object().expect("an object"), false)?;
@@ -689,8 +690,23 @@ async fn who_is_present_is_read_with_their_consent() {
         consent::give(&mut conn, &mut rng(), &yes, NOW).await?;
         let present = rules.present(&mut conn, &request, &rp, Some(&handle)).await?.expect("here");
         assert!(present.consent.is_some());
-        let browser = Browser { session: Some(&handle), secret: None };
-        rules.arrive(&mut conn, &mut RngSource::System.rng(), request, None, &rp, browser).await?;
+        let arrive = async |session, settings| -> Result<Outcome, Fault> {
+            let counter = Counter { indexer: &*ring, settings, source: "192.0.2.1" };
+            let browser = Browser { session, secret: None };
+            let arrival = Arrival { request: request.clone(), one_use: None, client: &rp, browser, counter };
+            let mut conn = store.read().await?;
+            Ok(rules.arrive(&mut conn, &mut rng(), arrival).await?)
+        };
+        // Answered at once: nothing is kept, nothing counted. A login that must be begun is.
+        let one = Provider { begun_per_source: 1, ..Provider::default() };
+        for _ in 0..2 {
+            assert!(matches!(arrive(Some(&*handle), &one).await?, Outcome::Reply(_)));
+        }
+        assert!(matches!(arrive(None, &one).await?, Outcome::Interact { .. }));
+        assert!(matches!(arrive(None, &one).await?, Outcome::Wait(3600)));
+        assert!(matches!(arrive(None, &settings).await?, Outcome::Interact { .. }));
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM interactions").fetch_one(&mut *conn).await?;
+        assert_eq!(kept, 2);
         Ok(())
     })
     .await;

@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::form::Form;
 use crate::audit::{self, Event};
+use crate::authn::throttle::Pass;
 use crate::authn::{self, Factor};
 use crate::brand::NATIONAL;
 use crate::clock::UnixTime;
@@ -533,9 +534,15 @@ impl FromRequestParts<AccountHouse> for Passerby {
 pub async fn begin_login(visit: &Visit, return_to: String, door: &str) -> Answer {
     let purpose = Purpose::Account { return_to };
     let mut rng = visit.house().rng();
-    let mut conn = visit.house().store.read().await?;
+    let mut tx = visit.house().store.write().await?;
+    let counter = visit.provider.counter(&visit.source);
+    if let Pass::Wait(seconds) = counter.count(&mut tx, visit.now).await? {
+        tx.commit().await?;
+        return Ok(visit.provider.wait(&visit.headers, seconds));
+    }
     let interaction =
-        interaction::begin(&mut conn, &mut rng, &visit.browser, purpose, visit.now).await?;
+        interaction::begin(&mut tx, &mut rng, &visit.browser, purpose, visit.now).await?;
+    tx.commit().await?;
     visit.go(&visit.url(&format!("{}{door}", interaction.path())))
 }
 

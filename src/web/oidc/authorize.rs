@@ -8,10 +8,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{read, reply};
+use crate::authn::throttle::Pass;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::oauth::{Error, ErrorCode};
-use crate::provider::authorize::Outcome;
+use crate::provider::authorize::{Arrival, Outcome};
 use crate::provider::clients::ClientError;
 use crate::provider::request::{self, Context, Parameters, Reading, Refusal};
 use crate::provider::waiting;
@@ -19,6 +20,7 @@ use crate::web::cookies;
 use crate::web::error::Fault;
 use crate::web::page::{see_other, with_cookie};
 use crate::web::provider_house::{Provider, ProviderHouse};
+use crate::web::source::Source;
 use crate::web::view::error::ErrorKind;
 
 /// Names a parked request in the query of our own redirect.
@@ -26,17 +28,19 @@ const PARKED: &str = "parked";
 
 pub(super) async fn by_get(
     State(provider): State<Provider>,
+    source: Source,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let sent = Parameters::parse(query.unwrap_or_default().as_bytes());
-    handle(&provider, &headers, sent)
+    handle(&provider, source, &headers, sent)
         .await
         .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
 }
 
 pub(super) async fn by_post(
     State(provider): State<Provider>,
+    source: Source,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -45,30 +49,37 @@ pub(super) async fn by_post(
         Err(error) => return provider.refuse(&headers, ErrorKind::BadRequest, &error),
     };
     let answer = if read::browser(&provider.house, &headers).session.is_some() {
-        handle(&provider, &headers, sent).await
+        handle(&provider, source, &headers, sent).await
     } else {
-        park(&provider, &sent).await
+        park(&provider, source, &headers, &sent).await
     };
     answer.unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
 }
 
 /// A POST from another site comes without our Lax cookies: the request waits, and the browser comes back by GET with them.
-async fn park(provider: &ProviderHouse, sent: &Parameters) -> Result<Response, Fault> {
-    let mut conn = provider.house.store.read().await?;
-    let name = waiting::park(
-        &mut conn,
-        &mut provider.house.rng(),
-        sent,
-        provider.house.now(),
-    )
-    .await?;
+async fn park(
+    provider: &ProviderHouse,
+    source: Source,
+    headers: &HeaderMap,
+    sent: &Parameters,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let (now, source) = (house.now(), source.counted());
+    let mut tx = house.store.write().await?;
+    if let Pass::Wait(seconds) = provider.counter(&source).count(&mut tx, now).await? {
+        tx.commit().await?;
+        return Ok(provider.wait(headers, seconds));
+    }
+    let name = waiting::park(&mut tx, &mut house.rng(), sent, now).await?;
+    tx.commit().await?;
     Ok(see_other(
-        &provider.house.url(&format!("/authorize?{PARKED}={name}")),
+        &house.url(&format!("/authorize?{PARKED}={name}")),
     ))
 }
 
 async fn handle(
     provider: &ProviderHouse,
+    source: Source,
     headers: &HeaderMap,
     sent: Parameters,
 ) -> Result<Response, Fault> {
@@ -161,21 +172,22 @@ async fn handle(
     let one_use = one_use.filter(|_| pushed.is_none());
     request.pushed = pushed;
 
+    let source = source.counted();
+    let arrival = Arrival {
+        request,
+        one_use,
+        client: &client,
+        browser: read::browser(house, headers),
+        counter: provider.counter(&source),
+    };
     let mut tx = house.store.write().await?;
-    let browser = read::browser(house, headers);
     let outcome = provider
         .rules()
-        .arrive(
-            &mut tx,
-            &mut house.rng(),
-            request,
-            one_use.as_ref(),
-            &client,
-            browser,
-        )
+        .arrive(&mut tx, &mut house.rng(), arrival)
         .await?;
     tx.commit().await?;
     Ok(match outcome {
+        Outcome::Wait(seconds) => provider.wait(headers, seconds),
         Outcome::Reply(answer) => reply::send(
             provider,
             headers,

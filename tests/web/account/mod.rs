@@ -1,5 +1,6 @@
 //! Login, creation, real name, step-up, recovery and the account centre, through the real routers, with a register and a gateway in memory.
 
+mod begun;
 mod centre;
 mod create;
 mod hostile;
