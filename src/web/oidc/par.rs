@@ -6,6 +6,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
+use super::authorize::name_hinted;
 use super::read;
 use super::token::{Authenticated, authenticate};
 use crate::authn::throttle::Pass;
@@ -70,14 +71,15 @@ async fn handle(
         authenticated: true,
     };
     let Reading {
-        one_use, counted, ..
+        mut request,
+        one_use,
     } = match request::read(&sent, &client, &context) {
         Ok(reading) => reading,
         Err(Refusal::Page(error) | Refusal::Redirect(_, error)) => {
             return Ok(read::refused(&error, by_header));
         }
     };
-    let kept = counted.without(&["client_secret", "client_assertion", "client_assertion_type"]);
+    name_hinted(provider, &mut request, &client, now);
     let mut tx = house.store.write().await?;
     for (mark, error) in [
         (
@@ -108,8 +110,7 @@ async fn handle(
         }
     }
     let lifetime = provider.settings.par_lifetime;
-    let request_uri =
-        waiting::push(&mut tx, &mut house.rng(), &client.id, &kept, lifetime, now).await?;
+    let request_uri = waiting::push(&mut tx, &mut house.rng(), &request, lifetime, now).await?;
     tx.commit().await?;
     Ok(json_answer(
         StatusCode::CREATED,
