@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::interaction::{form_is_ours, load, not_our_form, over};
+use super::interaction::{as_of_now, form_is_ours, load, not_our_form, over};
 use super::{read, reply};
 use crate::audit::{self, Event};
 use crate::consent;
@@ -52,6 +52,10 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
     let back = || see_other(&house.url(&interaction.path()));
     let Some(asked) = interaction.asked() else {
         return Ok(back());
+    };
+    let asked = match as_of_now(provider, headers, asked).await? {
+        Ok((_, asked)) => asked,
+        Err(page) => return Ok(page),
     };
     let mut conn = house.store.read().await?;
     let Some(session) = session_of(provider, headers, &mut conn).await? else {
@@ -110,6 +114,10 @@ async fn decided(
     if !form_is_ours(provider, headers, body) {
         return Ok(not_our_form(provider, headers));
     }
+    let asked = &match as_of_now(provider, headers, asked).await? {
+        Ok((_, asked)) => asked,
+        Err(page) => return Ok(page),
+    };
     let decision = read::form(headers, body)
         .ok()
         .and_then(|form| form.get("decision").map(str::to_owned));

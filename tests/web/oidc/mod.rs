@@ -4,6 +4,7 @@ mod answers;
 mod authorize;
 mod begun;
 mod budget;
+mod changed;
 mod interaction;
 mod logout;
 mod metadata;
