@@ -6,6 +6,7 @@ pub mod binding;
 pub mod evidence;
 pub mod level;
 pub mod name;
+pub mod notice;
 pub mod number;
 pub mod people;
 pub mod person;

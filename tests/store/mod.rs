@@ -7,5 +7,6 @@ mod federation;
 mod ground;
 mod identity;
 mod keys;
+mod notice;
 mod provider;
 mod relying;

@@ -4,8 +4,8 @@
 use axum::body::Bytes;
 use axum::http::StatusCode;
 
-use super::codes;
 use super::entry::{self, Entry, KeptProof, Kind};
+use super::notices::{self, tell};
 use super::visit::{Answer, Failure, Member, Visit};
 use crate::audit::Event;
 use crate::authn::throttle::{self, Limit, Pass};
@@ -22,7 +22,7 @@ use crate::session::{self, End};
 use crate::store::{Conn, Error, Tx};
 use crate::web::view::entry::{ProofPurpose, RealName, Takeover as TakeoverPage, TooYoung};
 use crate::web::view::frame::Notice;
-use crate::web::view::message::Text;
+use crate::web::view::message::News;
 use crate::web::view::{Frame, Page, Problem};
 
 /// Under this age a guardian must start the account.
@@ -185,11 +185,20 @@ pub async fn submit_existing(member: Member, body: Bytes) -> Answer {
         tx.commit().await?;
         return member.go_door("/verify");
     };
-    let mut loser = None;
     if let Some(from) = &taken_from {
-        loser = person::find(&mut tx, sealer, from)
-            .await?
-            .and_then(|p| p.phone);
+        let loser = person::find(&mut tx, sealer, from).await?;
+        let lost = loser.as_ref().and_then(|loser| loser.phone.as_ref());
+        tell(&mut tx, &mut rng, &member, from, lost, News::IdentityLost).await?;
+        let (winner, phone) = (&member.person.id, member.person.phone.as_ref());
+        tell(
+            &mut tx,
+            &mut rng,
+            &member,
+            winner,
+            phone,
+            News::IdentityMoved,
+        )
+        .await?;
         end_everything(&member, &mut tx, &mut rng, from, "identity_moved").await?;
         let event = Event::done("person.identity_moved")
             .with_person(from)
@@ -198,10 +207,7 @@ pub async fn submit_existing(member: Member, body: Bytes) -> Answer {
         member.note(&mut tx, &mut rng, event).await?;
     }
     let answer = verified(&member, tx, &mut rng, proof.evidence.method).await?;
-    if taken_from.is_some() {
-        codes::tell(&member, loser, Text::IdentityLost);
-        codes::tell(&member, member.person.phone.clone(), Text::IdentityMoved);
-    }
+    notices::hurry(&member);
     Ok(answer)
 }
 

@@ -7,6 +7,7 @@ mod hostile;
 mod login;
 mod recover;
 mod register;
+mod told;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -18,10 +19,11 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use hefu::authn::hashing::{Hasher, Places};
 use hefu::authn::passkey::Passkeys;
-use hefu::clock::{MockClock, UnixTime};
+use hefu::clock::{Clock, MockClock, UnixTime};
 use hefu::config;
 use hefu::crypto::{BoxFuture, Purpose};
 use hefu::id::PersonId;
+use hefu::identity::notice::Deliverer;
 use hefu::identity::sms::{Gateway, NotSent};
 use hefu::identity::source::{Match, Query, Source, SourceError};
 use hefu::identity::{Keys, People, Person, Phone, person, synthetic};
@@ -30,7 +32,7 @@ use hefu::outbound::Outbound;
 use hefu::provider::clients::Clients;
 use hefu::random::RngSource;
 use hefu::store::{Options, Store};
-use hefu::web::account::{self, AccountHouse};
+use hefu::web::account::{self, AccountHouse, notices};
 use hefu::web::house::House;
 use hefu::web::oidc;
 use hefu::web::provider_house::ProviderHouse;
@@ -113,6 +115,8 @@ struct TestHouse {
     ring: Arc<KeyRing>,
     register: Arc<Register>,
     outbox: Arc<Outbox>,
+    /// The job that sends notices.
+    notices: Deliverer,
     router: Router,
     _folder: tempfile::TempDir,
 }
@@ -182,6 +186,7 @@ impl TestHouse {
             },
             settings,
         });
+        let notices = notices::deliverer(&provider.house, &people);
         let router = oidc::routes(Arc::clone(&provider)).merge(account::routes(AccountHouse {
             provider,
             people: Arc::new(people),
@@ -192,6 +197,7 @@ impl TestHouse {
             ring,
             register,
             outbox,
+            notices,
             router,
             _folder: folder,
         }
@@ -234,6 +240,32 @@ impl TestHouse {
             .fetch_one(&mut *self.store.read().await.unwrap())
             .await
             .unwrap()
+    }
+
+    /// Waits until the tries that follow an act at once are over and so many notices are left for the job.
+    async fn notices_settled(&self, left: i64) {
+        // Put off, not under way: due again before the lease of a claimed one would end.
+        let sql = "SELECT COUNT(*) FROM notices WHERE next_at <> $1";
+        let waiting = async || -> i64 {
+            sqlx::query_scalar(sql)
+                .bind(self.now().plus(10))
+                .fetch_one(&mut *self.store.read().await.unwrap())
+                .await
+                .unwrap()
+        };
+        let settled = async {
+            while waiting().await > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(30), settled)
+            .await
+            .expect("notices are tried at once");
+        assert_eq!(self.count("notices").await, left);
+    }
+
+    fn now(&self) -> UnixTime {
+        self.clock.now()
     }
 
     /// The newest code sent to `phone`.

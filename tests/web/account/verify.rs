@@ -164,7 +164,7 @@ async fn the_stronger_proof_takes_the_document_and_ends_the_squatters_sessions()
         squatter.get("/account").await.has("login-form"),
         "signed out"
     );
-    tokio::task::yield_now().await;
+    house.notices_settled(0).await;
     assert_eq!(
         house.messages("14000000006").len(),
         2,
