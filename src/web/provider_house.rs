@@ -19,6 +19,7 @@ use crate::brand::Brand;
 use crate::client::{self, Platform};
 use crate::clock::UnixTime;
 use crate::config;
+use crate::id::PersonId;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::Rules;
 use crate::provider::begun::Counter;
@@ -86,17 +87,18 @@ impl ProviderHouse {
         }
     }
 
-    /// The same for a page with forms of the browser that holds `secret`.
+    /// The same for a page with forms, shown to `person` at the browser that holds `secret`.
     pub fn frame_with_form(
         &self,
         headers: &HeaderMap,
         here: &str,
         ui_locales: Option<&str>,
         secret: &str,
+        person: &PersonId,
         now: UnixTime,
     ) -> Frame {
         Frame {
-            csrf: csrf::token(&self.house, secret, now),
+            csrf: csrf::token(&self.house, secret, Some(person), now),
             ..self.frame(headers, here, ui_locales)
         }
     }

@@ -96,6 +96,8 @@ pub struct Visit {
     pub source: String,
     pub interaction: Option<Interaction>,
     pub session: Option<Session>,
+    /// Whom the pages of this visit are for: forms shown to somebody else are refused.
+    holder: Option<PersonId>,
 }
 
 /// The path below the entity's prefix: inside a nested router `parts.uri` has lost its beginning, and the dispatcher
@@ -126,6 +128,7 @@ impl Visit {
             headers: parts.headers.clone(),
             interaction: None,
             session: None,
+            holder: None,
         }
     }
 
@@ -188,7 +191,7 @@ impl Visit {
         frame.elder = self.preferences.elder(elder);
         frame.root = self.root();
         frame.here = self.url(&self.path);
-        frame.csrf = csrf::token(self.house(), &self.browser, self.now);
+        frame.csrf = csrf::token(self.house(), &self.browser, self.holder.as_ref(), self.now);
         frame
     }
 
@@ -265,10 +268,8 @@ impl Visit {
     /// Reads a posted form; one that is not ours is refused.
     pub fn form(&self, body: &[u8]) -> Result<Form, Failure> {
         let form = Form::parse(&self.headers, body);
-        let ours = form.as_ref().is_some_and(|form| {
-            form.get(csrf::FIELD)
-                .is_some_and(|token| csrf::fits(self.house(), &self.headers, token, self.now))
-        });
+        let token = form.as_ref().and_then(|form| form.get(csrf::FIELD));
+        let ours = token.is_some_and(|token| self.is_ours(token));
         match form {
             Some(form) if ours => Ok(form),
             _ => Err(self
@@ -287,10 +288,18 @@ impl Visit {
             .headers
             .get(csrf::HEADER)
             .and_then(|value| value.to_str().ok());
-        if !token.is_some_and(|token| csrf::fits(self.house(), &self.headers, token, self.now)) {
+        if !token.is_some_and(|token| self.is_ours(token)) {
             return Err(refusal(StatusCode::FORBIDDEN).into());
         }
         serde_json::from_slice(body).map_err(|_| refusal(StatusCode::BAD_REQUEST).into())
+    }
+
+    fn is_ours(&self, token: &str) -> bool {
+        csrf::open(self.house(), &self.headers, token, self.now).is_some_and(|ours| {
+            self.holder
+                .as_ref()
+                .is_none_or(|person| ours.is_for(person))
+        })
     }
 
     /// The browser in words, for the list of sessions.
@@ -453,12 +462,17 @@ impl Member {
         let mut conn = door.house().store.read().await?;
         let person = person::find(&mut conn, door.keys().sealer, &session.person).await?;
         match person {
-            Some(person) if person.closed_at.is_none() => Ok(Self {
-                visit: door.0,
-                session,
-                person,
-            }),
+            Some(person) if person.closed_at.is_none() => Ok(Self::new(door.0, session, person)),
             _ => Err(Self::away(&door.0)?),
+        }
+    }
+
+    fn new(mut visit: Visit, session: Session, person: Person) -> Self {
+        visit.holder = Some(person.id.clone());
+        Self {
+            visit,
+            session,
+            person,
         }
     }
 
@@ -499,11 +513,7 @@ impl FromRequestParts<AccountHouse> for Member {
             && person.closed_at.is_none()
         {
             session::seen(&mut conn, &session, visit.now).await?;
-            return Ok(Self {
-                visit,
-                session,
-                person,
-            });
+            return Ok(Self::new(visit, session, person));
         }
         if visit.path.ends_with("/options") || visit.path.ends_with("/finish") {
             return Err(refusal(StatusCode::UNAUTHORIZED).into());

@@ -15,11 +15,12 @@ use crate::oauth::{Error, ErrorCode};
 use crate::provider::clients::ClientError;
 use crate::provider::interaction::{self, Asked, Interaction, Purpose, Step};
 use crate::session;
+use crate::web::cookies;
+use crate::web::csrf::{self, Ours};
 use crate::web::error::Fault;
 use crate::web::page::see_other;
 use crate::web::provider_house::{Provider, ProviderHouse};
 use crate::web::view::error::ErrorKind;
-use crate::web::{cookies, csrf};
 
 pub(super) async fn dispatch(
     State(provider): State<Provider>,
@@ -192,7 +193,7 @@ async fn refuse(
     let Some(interaction) = load(provider, headers, id).await? else {
         return Ok(over(provider, headers));
     };
-    if !form_is_ours(provider, headers, body) {
+    if form(provider, headers, body).is_none() {
         return Ok(not_our_form(provider, headers));
     }
     if let Some(asked) = interaction.asked()
@@ -250,11 +251,11 @@ pub(super) fn over(provider: &ProviderHouse, headers: &HeaderMap) -> Response {
     provider.refuse(headers, ErrorKind::LoginExpired, &error)
 }
 
-pub(super) fn form_is_ours(provider: &ProviderHouse, headers: &HeaderMap, body: &[u8]) -> bool {
-    read::form(headers, body)
-        .ok()
-        .and_then(|form| form.get(csrf::FIELD).map(str::to_owned))
-        .is_some_and(|token| csrf::fits(&provider.house, headers, &token, provider.house.now()))
+/// The posted form, if it is ours.
+pub(super) fn form(provider: &ProviderHouse, headers: &HeaderMap, body: &[u8]) -> Option<Ours> {
+    let form = read::form(headers, body).ok()?;
+    let token = form.get(csrf::FIELD)?;
+    csrf::open(&provider.house, headers, token, provider.house.now())
 }
 
 pub(super) fn not_our_form(provider: &ProviderHouse, headers: &HeaderMap) -> Response {

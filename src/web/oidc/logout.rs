@@ -188,7 +188,14 @@ async fn confirm(
     let platforms = logout::platforms(&mut *house.store.read().await?, &session.id).await?;
     let (secret, cookie) = csrf::browser(house, headers);
     let shown = LogoutConfirm {
-        frame: provider.frame_with_form(headers, "/logout", sent.get("ui_locales"), &secret, now),
+        frame: provider.frame_with_form(
+            headers,
+            "/logout",
+            sent.get("ui_locales"),
+            &secret,
+            &session.person,
+            now,
+        ),
         asked_by: client.map(|c| c.platform.shown_name().to_owned()),
         platforms,
     };
