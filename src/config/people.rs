@@ -27,7 +27,10 @@ pub struct People {
     pub login_failures: i64,
     /// Failed passwords from one source, all accounts together: high, since a province may sit behind one address.
     pub source_failures: i64,
-    /// Seconds in which failures are counted, and hence the longest wait.
+    /// Failed passwords of one account in a day, from all sources together. Beyond it the password opens nothing for the
+    /// rest of that day; passkeys and codes do.
+    pub account_failures_per_day: i64,
+    /// Seconds in which the failures of a source are counted, and hence how long it waits at most.
     pub failure_window: i64,
     /// Real-name verifications that one account may try in a day.
     pub matches_per_day: i64,
@@ -79,6 +82,7 @@ impl Default for People {
             synthetic: Vec::new(),
             login_failures: 5,
             source_failures: 1_000,
+            account_failures_per_day: 100,
             failure_window: 900,
             matches_per_day: 10,
             document_matches_per_day: 200,
@@ -107,6 +111,7 @@ impl People {
         super::not_positive(&[
             ("login_failures", self.login_failures),
             ("source_failures", self.source_failures),
+            ("account_failures_per_day", self.account_failures_per_day),
             ("failure_window", self.failure_window),
             ("matches_per_day", self.matches_per_day),
             ("document_matches_per_day", self.document_matches_per_day),

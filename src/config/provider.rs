@@ -19,6 +19,9 @@ pub struct Provider {
     pub refresh_token_lifetime: i64,
     pub consent_lifetime: i64,
     pub par_lifetime: i64,
+    /// Logins that one source may begin in an hour, counting what must be stored for them: high, since a province may sit
+    /// behind one address.
+    pub begun_per_source: i64,
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
@@ -36,6 +39,7 @@ impl Default for Provider {
             refresh_token_lifetime: 30 * 86_400,
             consent_lifetime: 365 * 86_400,
             par_lifetime: 90,
+            begun_per_source: 20_000,
             clients: Vec::new(),
         }
     }
@@ -53,6 +57,7 @@ impl Provider {
             ("refresh_token_lifetime", self.refresh_token_lifetime),
             ("consent_lifetime", self.consent_lifetime),
             ("par_lifetime", self.par_lifetime),
+            ("begun_per_source", self.begun_per_source),
         ]);
         if self.code_lifetime > 60 {
             problems.push(

@@ -7,6 +7,7 @@ pub mod details;
 pub mod evidence;
 pub mod level;
 pub mod name;
+pub mod notice;
 pub mod number;
 pub mod people;
 pub mod person;

@@ -97,6 +97,15 @@ impl People {
         }
     }
 
+    /// Failed passwords of one account from everywhere.
+    pub fn account_limit(&self) -> Limit {
+        Limit {
+            kind: "password.everywhere",
+            tries: self.settings.account_failures_per_day,
+            seconds: 86_400,
+        }
+    }
+
     /// Messages that one source causes.
     pub fn sms_limit(&self) -> Limit {
         Limit {

@@ -171,7 +171,8 @@ pub async fn by_phone(
     Ok(None)
 }
 
-/// Makes `phone`, just verified, the phone of `person`. The account that had it before loses it, and is returned.
+/// Makes `phone`, just verified, the phone of `person`. The account that had it before loses it, and is returned. Belongs
+/// into a write transaction.
 pub async fn attach_phone(
     conn: &mut Conn,
     keys: Keys<'_>,
@@ -179,6 +180,13 @@ pub async fn attach_phone(
     phone: &Phone,
     now: UnixTime,
 ) -> Result<Option<PersonId>, Error> {
+    let holder = by_phone(conn, keys.indexer, phone).await?;
+    let mut changed: Vec<&PersonId> = holder.iter().chain([person]).collect();
+    // In one order: two who exchange their phones would wait for each other for ever.
+    changed.sort();
+    for id in changed {
+        hold(conn, id).await?;
+    }
     sqlx::query("DELETE FROM phones WHERE person = $1")
         .bind(person)
         .execute(&mut *conn)
@@ -211,6 +219,26 @@ pub async fn detach_phone(conn: &mut Conn, person: &PersonId) -> Result<(), Erro
         .execute(&mut *conn)
         .await?;
     sqlx::query("UPDATE persons SET phone = NULL, phone_verified_at = NULL WHERE id = $1")
+        .bind(person)
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Whether `phone` is that of `person`, who is held: it stays so until the transaction ends.
+pub async fn has_phone(
+    conn: &mut Conn,
+    indexer: &dyn Indexer,
+    person: &PersonId,
+    phone: &Phone,
+) -> Result<bool, Error> {
+    hold(conn, person).await?;
+    Ok(by_phone(conn, indexer, phone).await?.as_ref() == Some(person))
+}
+
+/// Touches the row of `person`: whoever changes the same account at once waits here, on both databases.
+async fn hold(conn: &mut Conn, person: &PersonId) -> Result<(), Error> {
+    sqlx::query("UPDATE persons SET level = level WHERE id = $1")
         .bind(person)
         .execute(conn)
         .await?;

@@ -6,12 +6,14 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::Row;
 
 use super::acr::Level;
+use super::begun::Counter;
 use super::grants::{self, Lives, Terms};
 use super::interaction::{self, Asked, Interaction, Known, Now, Purpose, Step};
 use super::one_use::OneUse;
 use super::person;
 use super::request::{AuthorizationRequest, Return};
 use crate::authn;
+use crate::authn::throttle::Pass;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::config;
@@ -39,6 +41,18 @@ pub struct Browser<'a> {
     pub secret: Option<&'a str>,
 }
 
+/// A good request at the moment it arrives.
+#[derive(Clone, Debug)]
+pub struct Arrival<'a> {
+    pub request: AuthorizationRequest,
+    /// What may be used once and is not marked yet.
+    pub one_use: Option<OneUse>,
+    pub client: &'a Client,
+    pub browser: Browser<'a>,
+    /// Who pays for an interaction, should one be needed.
+    pub counter: Counter<'a>,
+}
+
 /// The answer to the relying party: where, how, what (RFC 6749 §4.1.2, RFC 9207 §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
@@ -55,6 +69,8 @@ pub enum Outcome {
         interaction: Box<Interaction>,
         new_secret: Option<String>,
     },
+    /// Too many were begun from there; again in so many seconds.
+    Wait(i64),
 }
 
 /// Everyone concerned, as of now.
@@ -98,13 +114,17 @@ impl Rules<'_> {
         &self,
         conn: &mut Conn,
         rng: &mut Rng,
-        request: AuthorizationRequest,
-        one_use: Option<&OneUse>,
-        client: &Client,
-        browser: Browser<'_>,
+        arrival: Arrival<'_>,
     ) -> Result<Outcome, store::Error> {
         let now = self.now;
-        if let Some(one_use) = one_use
+        let Arrival {
+            request,
+            one_use,
+            client,
+            browser,
+            counter,
+        } = arrival;
+        if let Some(one_use) = &one_use
             && !one_use.mark(conn).await?
         {
             let error = Error::new(
@@ -134,6 +154,9 @@ impl Rules<'_> {
             }
             (Step::Error(error), _) => Ok(Outcome::Reply(self.refuse(request.answer, &error))),
             _ => {
+                if let Pass::Wait(seconds) = counter.count(conn, now).await? {
+                    return Ok(Outcome::Wait(seconds));
+                }
                 let new_secret = browser.secret.is_none().then(|| rng.token());
                 let secret = browser.secret.or(new_secret.as_deref()).unwrap_or_default();
                 let asked = Asked {

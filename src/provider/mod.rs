@@ -5,6 +5,7 @@
 pub mod acr;
 pub mod authenticate;
 pub mod authorize;
+pub mod begun;
 pub mod claims;
 pub mod clients;
 pub mod grants;

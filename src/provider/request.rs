@@ -124,8 +124,6 @@ pub struct Reading {
     pub request: AuthorizationRequest,
     /// What may be used once and must now be marked.
     pub one_use: Option<OneUse>,
-    /// The parameters that count: those of the request object, once it was opened.
-    pub counted: Parameters,
 }
 
 /// Reads a request of `client`.
@@ -185,11 +183,18 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
         pushed: None,
         answer,
     };
-    Ok(Reading {
-        request,
-        one_use,
-        counted: parameters.clone(),
-    })
+    Ok(Reading { request, one_use })
+}
+
+impl AuthorizationRequest {
+    /// The request as far as `client` may make it now, some time after it was read: what was taken from the client since is
+    /// taken from it. The error: the address is no longer the client's, and nobody may be sent there.
+    pub fn as_of_now(mut self, client: &Client) -> Result<Self, Error> {
+        registered(&self.answer.redirect_uri, client)?;
+        self.scope = within(&self.scope, client);
+        self.claims = self.claims.within(client.scope_limit.as_ref());
+        Ok(self)
+    }
 }
 
 /// An object that does not open: told to the outer redirect URI if that is the client's own, else on a page.
@@ -204,15 +209,7 @@ fn place_of_answer(parameters: &Parameters, client: &Client) -> Result<Return, E
     let redirect_uri = parameters
         .get("redirect_uri")
         .ok_or_else(|| Error::invalid_request("redirect_uri is missing"))?;
-    if !client
-        .redirect_uris
-        .iter()
-        .any(|known| known == redirect_uri)
-    {
-        return Err(Error::invalid_request(
-            "redirect_uri is not one of those registered for this client",
-        ));
-    }
+    registered(redirect_uri, client)?;
     Ok(Return {
         redirect_uri: redirect_uri.to_owned(),
         // An unknown mode is refused below; its error goes in the query.
@@ -222,6 +219,20 @@ fn place_of_answer(parameters: &Parameters, client: &Client) -> Result<Return, E
             .unwrap_or(ResponseMode::Query),
         state: parameters.get("state").map(str::to_owned),
     })
+}
+
+fn registered(redirect_uri: &str, client: &Client) -> Result<(), Error> {
+    if client
+        .redirect_uris
+        .iter()
+        .any(|known| known == redirect_uri)
+    {
+        Ok(())
+    } else {
+        Err(Error::invalid_request(
+            "redirect_uri is not one of those registered for this client",
+        ))
+    }
 }
 
 /// Federation 1.0 §12.1.1: an automatically registered client signs its request, or authenticates when pushing it.
@@ -260,7 +271,6 @@ fn response_type(parameters: &Parameters) -> Result<(), Error> {
     }
 }
 
-/// Scopes we do not know or the client may not have are left out (OIDC Core 3.1.2.1: unknown ones are ignored).
 fn scope(parameters: &Parameters, client: &Client) -> Result<Scope, Error> {
     let invalid = |text: &'static str| Error::new(ErrorCode::InvalidScope, text);
     let asked = Scope::parse(parameters.get("scope").unwrap_or_default())
@@ -268,7 +278,12 @@ fn scope(parameters: &Parameters, client: &Client) -> Result<Scope, Error> {
     if !asked.contains(Scope::OPENID) {
         return Err(invalid("scope must contain openid"));
     }
-    Ok(asked.filtered(|name| {
+    Ok(within(&asked, client))
+}
+
+/// Scopes we do not know or the client may not have are left out (OIDC Core 3.1.2.1: unknown ones are ignored).
+fn within(asked: &Scope, client: &Client) -> Scope {
+    asked.filtered(|name| {
         SCOPES.iter().any(|(known, _)| *known == name)
             && (name == Scope::OPENID
                 || client
@@ -276,7 +291,7 @@ fn scope(parameters: &Parameters, client: &Client) -> Result<Scope, Error> {
                     .as_ref()
                     .is_none_or(|limit| limit.contains(name)))
             && (name != Scope::OFFLINE_ACCESS || client.refresh_tokens())
-    }))
+    })
 }
 
 /// RFC 7636 §4.2: S256 only, and required where nothing else binds the code.

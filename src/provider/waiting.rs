@@ -1,39 +1,41 @@
 //! Authorization requests that wait for their browser: pushed by an authenticated client (RFC 9126), or parked because
 //! they came by POST from another site, where our cookies are not sent along. Both are fetched by an unguessable name.
+//! A pushed one was read and proven and is kept so; a parked one is kept as it was sent.
 
-use super::request::Parameters;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use super::request::{AuthorizationRequest, Parameters};
 use crate::clock::UnixTime;
 use crate::crypto::sha256;
-use crate::id::ClientId;
 use crate::random::Rng;
 use crate::store::{Conn, Error};
-use sqlx::Row;
 
 /// RFC 9126 §2.2.
 pub const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// Seconds that a parked request waits for the redirect that follows at once.
 const PARKED: i64 = 120;
 
-/// A request that was waiting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// The hash of its name: a grant carries it, so that a pushed request is answered once.
-    pub reference: Vec<u8>,
-    /// Who pushed it; `None`: parked.
-    pub client: Option<ClientId>,
-    pub parameters: Parameters,
-}
-
 /// Stores a pushed request; returns its `request_uri`.
 pub async fn push(
     conn: &mut Conn,
     rng: &mut Rng,
-    client: &ClientId,
-    parameters: &Parameters,
+    request: &AuthorizationRequest,
     lifetime: i64,
     now: UnixTime,
 ) -> Result<String, Error> {
-    let name = keep(conn, rng, Some(client), parameters, now.plus(lifetime)).await?;
+    let name = rng.token();
+    let json = serde_json::to_string(request).map_err(|e| Error::Encode(Box::new(e)))?;
+    sqlx::query(
+        "INSERT INTO waiting_requests (reference, client, parameters, request, expires_at)
+         VALUES ($1, $2, '', $3, $4)",
+    )
+    .bind(reference(&name))
+    .bind(&request.client)
+    .bind(json)
+    .bind(now.plus(lifetime))
+    .execute(conn)
+    .await?;
     Ok(format!("{PREFIX}{name}"))
 }
 
@@ -44,24 +46,13 @@ pub async fn park(
     parameters: &Parameters,
     now: UnixTime,
 ) -> Result<String, Error> {
-    keep(conn, rng, None, parameters, now.plus(PARKED)).await
-}
-
-async fn keep(
-    conn: &mut Conn,
-    rng: &mut Rng,
-    client: Option<&ClientId>,
-    parameters: &Parameters,
-    expires_at: UnixTime,
-) -> Result<String, Error> {
     let name = rng.token();
     sqlx::query(
-        "INSERT INTO waiting_requests (reference, client, parameters, expires_at) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO waiting_requests (reference, parameters, expires_at) VALUES ($1, $2, $3)",
     )
-    .bind(sha256(name.as_bytes()).to_vec())
-    .bind(client)
+    .bind(reference(&name))
     .bind(parameters.to_json())
-    .bind(expires_at)
+    .bind(now.plus(PARKED))
     .execute(conn)
     .await?;
     Ok(name)
@@ -74,36 +65,46 @@ pub async fn pushed(
     request_uri: &str,
     client: &str,
     now: UnixTime,
-) -> Result<Option<Waiting>, Error> {
+) -> Result<Option<AuthorizationRequest>, Error> {
     let Some(name) = request_uri.strip_prefix(PREFIX) else {
         return Ok(None);
     };
-    let found = find(conn, name, now).await?;
-    Ok(found.filter(|w| w.client.as_ref().is_some_and(|c| c.as_str() == client)))
-}
-
-/// A parked request.
-pub async fn parked(conn: &mut Conn, name: &str, now: UnixTime) -> Result<Option<Waiting>, Error> {
-    Ok(find(conn, name, now).await?.filter(|w| w.client.is_none()))
-}
-
-async fn find(conn: &mut Conn, name: &str, now: UnixTime) -> Result<Option<Waiting>, Error> {
-    let reference = sha256(name.as_bytes()).to_vec();
-    let row = sqlx::query(
-        "SELECT client, parameters FROM waiting_requests WHERE reference = $1 AND expires_at > $2
+    let found: Option<String> = sqlx::query_scalar(
+        "SELECT request FROM waiting_requests
+         WHERE reference = $1 AND client = $2 AND request IS NOT NULL AND expires_at > $3
            AND NOT EXISTS (SELECT 1 FROM grants WHERE grants.pushed = waiting_requests.reference)",
     )
-    .bind(reference.clone())
+    .bind(reference(name))
+    .bind(client)
     .bind(now)
     .fetch_optional(conn)
     .await?;
-    let Some(row) = row else { return Ok(None) };
-    let parameters: String = row.try_get("parameters")?;
-    Ok(
-        Parameters::from_json(&parameters).map(|parameters| Waiting {
-            reference,
-            client: row.try_get("client").unwrap_or(None),
-            parameters,
-        }),
+    let Some(json) = found else { return Ok(None) };
+    let request: AuthorizationRequest =
+        serde_json::from_str(&json).map_err(|e| Error::Decode(Box::new(e)))?;
+    Ok(Some(AuthorizationRequest {
+        // A grant carries it, so that a pushed request is answered once.
+        pushed: Some(URL_SAFE_NO_PAD.encode(reference(name))),
+        ..request
+    }))
+}
+
+/// A parked request.
+pub async fn parked(
+    conn: &mut Conn,
+    name: &str,
+    now: UnixTime,
+) -> Result<Option<Parameters>, Error> {
+    let found: Option<String> = sqlx::query_scalar(
+        "SELECT parameters FROM waiting_requests WHERE reference = $1 AND client IS NULL AND expires_at > $2",
     )
+    .bind(reference(name))
+    .bind(now)
+    .fetch_optional(conn)
+    .await?;
+    Ok(found.and_then(|json| Parameters::from_json(&json)))
+}
+
+fn reference(name: &str) -> Vec<u8> {
+    sha256(name.as_bytes()).to_vec()
 }

@@ -33,7 +33,7 @@ use crate::provider::clients::Clients;
 use crate::provider::sweep;
 use crate::relying::{self, Federated, Party};
 use crate::store;
-use crate::web::account::{AccountHouse, entry};
+use crate::web::account::{AccountHouse, entry, notices};
 use crate::web::error::reference;
 use crate::web::federation::FederationState;
 use crate::web::federation::home::{self, AuthorityHouse};
@@ -235,6 +235,19 @@ fn provider(
             }
         },
     );
+    let notices = {
+        let (house, people) = (house.house.clone(), Arc::clone(&people));
+        let every = Duration::from_secs(5);
+        let name = format!("{}: notices to phones", opened.entity.name);
+        Task::new(name, every, move || {
+            let deliverer = notices::deliverer(&house, &people);
+            let (mut rng, now) = (house.rng(), house.now());
+            async move {
+                let round = deliverer.deliver(&mut rng, now).await;
+                round.map(|_| ()).map_err(|e| e.to_string())
+            }
+        })
+    };
     let doors = web::account::routes(AccountHouse {
         provider: Arc::clone(&house),
         people,
@@ -261,7 +274,7 @@ fn provider(
     );
     Ok(Built {
         router,
-        tasks: vec![tell, forget],
+        tasks: vec![tell, notices, forget],
     })
 }
 

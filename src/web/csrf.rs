@@ -1,5 +1,6 @@
 //! The token in every form that posts to us: sealed for one browser's cookie, so that another site, which cannot read the
-//! cookie, cannot write the form. Nothing is stored.
+//! cookie, cannot write the form. It says whom the page was shown to, so that nobody who logs in with the same browser since
+//! does what another person was asked. Nothing is stored.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
@@ -10,6 +11,7 @@ use super::cookies;
 use super::house::House;
 use crate::clock::UnixTime;
 use crate::crypto::thumb;
+use crate::id::PersonId;
 
 /// The name of the form field.
 pub const FIELD: &str = "csrf_token";
@@ -30,25 +32,46 @@ pub fn browser(house: &House, headers: &HeaderMap) -> (String, Option<HeaderValu
     (secret, Some(cookie))
 }
 
-/// The token for a form shown to the browser that holds `secret`.
-pub fn token(house: &House, secret: &str, now: UnixTime) -> String {
+/// The token for a form shown to the browser that holds `secret`, and to `person` where the page is theirs.
+pub fn token(house: &House, secret: &str, person: Option<&PersonId>, now: UnixTime) -> String {
     let expires = now.plus(LIFETIME);
+    let person = person.map_or("", PersonId::as_str);
+    let browser = thumb(secret.as_bytes());
     house
         .sealer
-        .seal(USAGE, &thumb(secret.as_bytes()), expires, b"")
+        .seal(USAGE, &browser, expires, person.as_bytes())
 }
 
-/// Whether `sent` is a token made for the browser that sends `headers`, from a page of this origin. The browser's secret
-/// stays the same at a login: open interactions and the forms of other tabs hang on it, and what a login gives is the
-/// session's own handle, which is always new.
+/// A form of ours.
+#[derive(Debug)]
+pub struct Ours {
+    person: Vec<u8>,
+}
+
+impl Ours {
+    /// Whether its page was shown to `person`. The person and not their session: forms that lie open over a new login of the
+    /// same person go on.
+    pub fn is_for(&self, person: &PersonId) -> bool {
+        self.person == person.as_str().as_bytes()
+    }
+}
+
+/// Reads `sent`, a token made for the browser that sends `headers`, from a page of this origin. The browser's secret stays the
+/// same at a login: open interactions and login forms of other tabs hang on it, and what a login gives is the session's own
+/// handle, which is always new.
+pub fn open(house: &House, headers: &HeaderMap, sent: &str, now: UnixTime) -> Option<Ours> {
+    if !from_here(house, headers) {
+        return None;
+    }
+    let secret = cookies::read(headers, house, cookies::BROWSER)?;
+    let browser = thumb(secret.as_bytes());
+    let person = house.sealer.open(USAGE, &browser, now, sent)?;
+    Some(Ours { person })
+}
+
+/// Whether `sent` belongs to a form of ours, whoever it was shown to.
 pub fn fits(house: &House, headers: &HeaderMap, sent: &str, now: UnixTime) -> bool {
-    from_here(house, headers)
-        && cookies::read(headers, house, cookies::BROWSER).is_some_and(|secret| {
-            house
-                .sealer
-                .open(USAGE, &thumb(secret.as_bytes()), now, sent)
-                .is_some()
-        })
+    open(house, headers, sent, now).is_some()
 }
 
 /// What the browser itself says of the page that sent the form, where it says anything: `Origin` (RFC 6454 §7; `null` says

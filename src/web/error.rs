@@ -74,6 +74,14 @@ pub fn error_page(
     page(status, &shown)
 }
 
+/// Says when to come back (RFC 6585 §4).
+pub fn retry_after(mut answer: Response, seconds: i64) -> Response {
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    answer
+}
+
 /// RFC 6749 §5.2: JSON, never stored; 401 for `invalid_client` alone.
 pub fn error_json(error: &Error) -> Response {
     let status = match error.code {

@@ -10,7 +10,7 @@ use axum::response::Response;
 use url::Url;
 
 use super::csrf;
-use super::error::{Fault, error_json, error_page, reference};
+use super::error::{Fault, error_json, error_page, reference, retry_after};
 use super::house::House;
 use super::preferences::Preferences;
 use super::view::error::ErrorKind;
@@ -19,8 +19,10 @@ use crate::brand::Brand;
 use crate::client::{self, Platform};
 use crate::clock::UnixTime;
 use crate::config;
-use crate::oauth::Error;
+use crate::id::PersonId;
+use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::Rules;
+use crate::provider::begun::Counter;
 use crate::provider::clients::Clients;
 use crate::provider::logout::Deliverer;
 use crate::provider::tokens::Issuer;
@@ -76,17 +78,18 @@ impl ProviderHouse {
         self.frame_as(Preferences::of(headers), here, ui_locales)
     }
 
-    /// The same for a page with forms of the browser that holds `secret`, in which somebody is logged in.
+    /// The same for a page with forms, shown to `person` at the browser that holds `secret`.
     pub fn frame_with_form(
         &self,
         preferences: Preferences,
         here: &str,
         ui_locales: Option<&str>,
         secret: &str,
+        person: &PersonId,
         now: UnixTime,
     ) -> Frame {
         Frame {
-            csrf: csrf::token(&self.house, secret, now),
+            csrf: csrf::token(&self.house, secret, Some(person), now),
             ..self.frame_as(preferences, here, ui_locales)
         }
     }
@@ -107,6 +110,27 @@ impl ProviderHouse {
     pub fn refuse(&self, headers: &HeaderMap, kind: ErrorKind, error: &Error) -> Response {
         let frame = self.frame(headers, "/account", None);
         error_page(frame, kind, error, reference(&self.house, headers), None)
+    }
+
+    /// What `source` makes us keep is counted by this.
+    pub fn counter<'a>(&'a self, source: &'a str) -> Counter<'a> {
+        Counter {
+            indexer: &*self.house.indexer,
+            settings: &self.settings,
+            source,
+        }
+    }
+
+    /// Too many logins were begun from there.
+    pub fn wait(&self, headers: &HeaderMap, seconds: i64) -> Response {
+        let error = Error::new(
+            ErrorCode::TemporarilyUnavailable,
+            "too many logins were begun from this address; try again later",
+        );
+        retry_after(
+            self.refuse(headers, ErrorKind::TooManyRequests, &error),
+            seconds,
+        )
     }
 
     /// A fault of ours, as a page.

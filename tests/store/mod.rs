@@ -7,6 +7,7 @@ mod federation;
 mod ground;
 mod identity;
 mod keys;
+mod notice;
 mod operator;
 mod provider;
 mod relying;

@@ -3,20 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hefu::authn::Factor;
-use hefu::client::registered;
+use hefu::client::{Client, registered};
 use hefu::clock::UnixTime;
+use hefu::config::provider::Provider;
 use hefu::consent;
 use hefu::id::{ClientId, PersonId, SessionId};
 use hefu::oauth::{Algorithm, Scope};
-use hefu::provider::authorize::{Browser, Rules};
+use hefu::provider::authorize::{Arrival, Browser, Outcome, Rules};
+use hefu::provider::begun::Counter;
 use hefu::provider::claims::ClaimsRequest;
 use hefu::provider::grants::{self, Lives, New, Terms};
 use hefu::provider::interaction::{self, Interaction, Purpose};
 use hefu::provider::one_use::OneUse;
-use hefu::provider::request::Parameters;
+use hefu::provider::request::{self, AuthorizationRequest, Context, Parameters};
 use hefu::provider::{logout, sweep, waiting};
-use hefu::random::RngSource;
 use hefu::session::{self, End, Login, Session};
 use hefu::store::Store;
 use serde_json::json;
@@ -84,6 +87,23 @@ async fn issue(
     };
     let code = grants::issue(&mut *store.read().await?, &mut rng(), &new, NOW).await?;
     Ok(code.map(|c| c.reveal().clone()))
+}
+
+/// A relying party, and a good request of it.
+fn asked() -> (Client, AuthorizationRequest) {
+    let metadata = json!({"client_id": "https://rp.example", "client_secret": "s", "redirect_uris": ["https://rp.example/cb"]});
+    let metadata = metadata.as_object().expect("an object");
+    let rp = registered::from_config(metadata, false).expect("a client");
+    let acr_base = Provider::default().acr_base;
+    let query = Parameters::parse(b"client_id=https%3A%2F%2Frp.example&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid&acr_values=https%3A%2F%2Fhefu.example%2Facr%2FL2");
+    let context = Context {
+        issuer: "https://id.example",
+        acr_base: &acr_base,
+        now: NOW,
+        authenticated: false,
+    };
+    let reading = request::read(&query, &rp, &context).expect("a good request");
+    (rp, reading.request)
 }
 
 #[tokio::test]
@@ -266,11 +286,19 @@ async fn waiting_requests_and_their_one_answer() {
             ("b".to_owned(), "2".to_owned()),
             ("b".to_owned(), "3".to_owned()),
         ]);
-        let uri = waiting::push(&mut conn, &mut rng(), &client(), &sent, 90, NOW).await?;
+        let (_, request) = asked();
+        let uri = waiting::push(&mut conn, &mut rng(), &request, 90, NOW).await?;
         let found = waiting::pushed(&mut conn, &uri, client().as_str(), NOW)
             .await?
             .expect("pushed");
-        assert_eq!((&found.parameters, &found.client), (&sent, &Some(client())));
+        let reference = URL_SAFE_NO_PAD.decode(found.pushed.as_deref().expect("its reference"))?;
+        assert_eq!(
+            AuthorizationRequest {
+                pushed: None,
+                ..found
+            },
+            request
+        );
         assert_eq!(waiting::pushed(&mut conn, &uri, "other", NOW).await?, None);
         assert_eq!(
             waiting::pushed(&mut conn, &uri, client().as_str(), NOW.plus(90)).await?,
@@ -279,7 +307,14 @@ async fn waiting_requests_and_their_one_answer() {
         let name = uri.strip_prefix(waiting::PREFIX).expect("a name");
         assert_eq!(waiting::parked(&mut conn, name, NOW).await?, None);
         let parked = waiting::park(&mut conn, &mut rng(), &sent, NOW).await?;
-        assert!(waiting::parked(&mut conn, &parked, NOW).await?.is_some());
+        assert_eq!(
+            waiting::parked(&mut conn, &parked, NOW).await?,
+            Some(sent.clone())
+        );
+        assert_eq!(
+            waiting::parked(&mut conn, &parked, NOW.plus(120)).await?,
+            None
+        );
         assert_eq!(
             waiting::pushed(
                 &mut conn,
@@ -291,7 +326,6 @@ async fn waiting_requests_and_their_one_answer() {
             None
         );
         // Answered once, also by two browsers at once.
-        let reference = found.reference;
         let grant = terms("openid");
         let answer = async || issue(&store, &person, &session.id, &grant, Some(&reference)).await;
         let (a, b) = tokio::join!(answer(), answer());
@@ -674,23 +708,87 @@ async fn who_is_present_is_read_with_their_consent() {
         let person = account(&store).await?;
         let (session, handle) = begin(&store, &person).await?;
         let (ring, _folder) = ring(&store).await?;
-        let settings = hefu::config::provider::Provider::default();
-        let rules = Rules { issuer: "https://id.example", settings: &settings, sealer: &*ring, now: NOW };
-        let metadata = json!({"client_id": "https://rp.example", "client_secret": "s", "redirect_uris": ["https://rp.example/cb"]});
-        let rp = registered::from_config(metadata.as_object().expect("an object"), false)?;
-        let query = Parameters::parse(b"client_id=https%3A%2F%2Frp.example&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid&acr_values=https%3A%2F%2Fhefu.example%2Facr%2FL2");
-        let context = hefu::provider::request::Context { issuer: rules.issuer, acr_base: &settings.acr_base, now: NOW, authenticated: false };
-        let request = hefu::provider::request::read(&query, &rp, &context).expect("a good request").request;
+        let settings = Provider::default();
+        let rules = Rules {
+            issuer: "https://id.example",
+            settings: &settings,
+            sealer: &*ring,
+            now: NOW,
+        };
+        let (rp, request) = asked();
         let mut conn = store.read().await?;
-        assert!(rules.present(&mut conn, &request, &rp, Some("unknown")).await?.is_none());
-        let present = rules.present(&mut conn, &request, &rp, Some(&handle)).await?.expect("here");
-        assert_eq!((&present.session, &present.consent, present.known.real_name), (&session, &None, 1));
-        let yes = consent::Yes { person: &person, client: &rp.id, scope: &request.scope, claims: &BTreeSet::new(), platform: "x", lifetime: 10 };
+        assert!(
+            rules
+                .present(&mut conn, &request, &rp, Some("unknown"))
+                .await?
+                .is_none()
+        );
+        let present = rules
+            .present(&mut conn, &request, &rp, Some(&handle))
+            .await?
+            .expect("here");
+        assert_eq!(
+            (&present.session, &present.consent, present.known.real_name),
+            (&session, &None, 1)
+        );
+        let yes = consent::Yes {
+            person: &person,
+            client: &rp.id,
+            scope: &request.scope,
+            claims: &BTreeSet::new(),
+            platform: "x",
+            lifetime: 10,
+        };
         consent::give(&mut conn, &mut rng(), &yes, NOW).await?;
-        let present = rules.present(&mut conn, &request, &rp, Some(&handle)).await?.expect("here");
+        let present = rules
+            .present(&mut conn, &request, &rp, Some(&handle))
+            .await?
+            .expect("here");
         assert!(present.consent.is_some());
-        let browser = Browser { session: Some(&handle), secret: None };
-        rules.arrive(&mut conn, &mut RngSource::System.rng(), request, None, &rp, browser).await?;
+        let arrive = async |session, settings| -> Result<Outcome, Fault> {
+            let counter = Counter {
+                indexer: &*ring,
+                settings,
+                source: "192.0.2.1",
+            };
+            let browser = Browser {
+                session,
+                secret: None,
+            };
+            let arrival = Arrival {
+                request: request.clone(),
+                one_use: None,
+                client: &rp,
+                browser,
+                counter,
+            };
+            let mut conn = store.read().await?;
+            Ok(rules.arrive(&mut conn, &mut rng(), arrival).await?)
+        };
+        // Answered at once: nothing is kept, nothing counted. A login that must be begun is.
+        let one = Provider {
+            begun_per_source: 1,
+            ..Provider::default()
+        };
+        for _ in 0..2 {
+            assert!(matches!(
+                arrive(Some(&*handle), &one).await?,
+                Outcome::Reply(_)
+            ));
+        }
+        assert!(matches!(
+            arrive(None, &one).await?,
+            Outcome::Interact { .. }
+        ));
+        assert!(matches!(arrive(None, &one).await?, Outcome::Wait(3600)));
+        assert!(matches!(
+            arrive(None, &settings).await?,
+            Outcome::Interact { .. }
+        ));
+        let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM interactions")
+            .fetch_one(&mut *conn)
+            .await?;
+        assert_eq!(kept, 2);
         Ok(())
     })
     .await;

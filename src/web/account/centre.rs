@@ -7,9 +7,9 @@ use axum::extract::{Path, Query};
 use axum::http::StatusCode;
 use serde::Deserialize;
 
-use super::codes;
 use super::create::check_new;
 use super::login::{Checked, busy, check_password, passkey_door};
+use super::notices::{self, tell};
 use super::recover::personal;
 use super::step_up;
 use super::visit::{Answer, Failure, Member};
@@ -30,7 +30,7 @@ use crate::web::view::account::{
 use crate::web::view::entry::{NewPassword, PasswordPurpose};
 use crate::web::view::error::ErrorKind;
 use crate::web::view::frame::Notice;
-use crate::web::view::message::Text;
+use crate::web::view::message::News;
 use crate::web::view::{Frame, Problem};
 
 #[derive(Deserialize)]
@@ -246,8 +246,18 @@ pub async fn submit_password(member: Member, body: Bytes) -> Answer {
     let cookie = member
         .strengthen(&mut tx, &mut rng, &member.session, authn::Factor::Password)
         .await?;
+    let id = &member.person.id;
+    tell(
+        &mut tx,
+        &mut rng,
+        &member,
+        id,
+        phone.as_ref(),
+        News::PasswordChanged,
+    )
+    .await?;
     tx.commit().await?;
-    codes::tell(&member, phone, Text::PasswordChanged);
+    notices::hurry(&member);
     let answer = member.go_home(Notice::PasswordChanged)?;
     Ok(match cookie {
         Some(cookie) => with_cookie(answer, cookie),

@@ -8,7 +8,7 @@ use crate::crypto::Secret;
 use crate::identity::Phone;
 use crate::store::{Conn, Error};
 use crate::web::view::Problem;
-use crate::web::view::message::Text;
+use crate::web::view::message::Code;
 
 /// Sends a code to `phone` that works for this kind at this place only.
 pub async fn send(
@@ -48,7 +48,7 @@ pub async fn send(
         Issue::Send(code) => code,
     };
     // No transaction is held while the gateway is asked.
-    let text = Text::Code {
+    let text = Code {
         code: code.reveal(),
         minutes: minutes(people.settings.sms_code_lifetime),
     }
@@ -98,18 +98,6 @@ pub async fn check(
         Redeemed::Wrong => Err(Problem::CodeWrong),
         Redeemed::Expired => Err(Problem::CodeExpired),
     })
-}
-
-/// Tells the holder of `phone` something that happened. It is told after the act; a gateway that is down does not undo the act.
-pub fn tell(visit: &Visit, phone: Option<Phone>, text: Text<'_>) {
-    let Some(phone) = phone else { return };
-    let text = text.words(visit.language());
-    let gateway = std::sync::Arc::clone(&visit.people().sms);
-    tokio::spawn(async move {
-        if let Err(problem) = gateway.send(&phone, &text).await {
-            tracing::warn!(%problem, "a notice could not be sent");
-        }
-    });
 }
 
 /// Whole minutes, at least one.

@@ -17,8 +17,9 @@ use crate::id::PersonId;
 use crate::identity::{Person, Phone, person};
 use crate::provider::interaction::Interaction;
 use crate::store::{Conn, Error, Tx};
+use crate::web::error::retry_after;
 use crate::web::page::with_cookie;
-use crate::web::view::error::Halt;
+use crate::web::view::error::{ErrorKind, Halt};
 use crate::web::view::login::{Doors, Login, PasskeyDoor, StepUp, StepUpReason};
 use crate::web::view::{Frame, Problem};
 
@@ -220,7 +221,8 @@ pub enum Checked {
     Busy,
 }
 
-/// Checks the password of `id`, counted like any login.
+/// Checks the password of `id`, counted like any login. The name it is counted by is not the one that is typed at the login
+/// page: who fails there cannot close this door to a person who has shown another factor.
 pub async fn check_password(visit: &Visit, id: &PersonId, typed: &str) -> Result<Checked, Failure> {
     if typed.is_empty() {
         return Ok(Checked::Refused(Problem::PasswordMissing));
@@ -249,16 +251,12 @@ pub async fn check_password(visit: &Visit, id: &PersonId, typed: &str) -> Result
 
 /// A page that says to come back.
 pub fn busy(visit: &Visit) -> Answer {
-    let mut answer = visit.error(
+    let answer = visit.error(
         StatusCode::SERVICE_UNAVAILABLE,
-        crate::web::view::error::ErrorKind::TooManyRequests,
+        ErrorKind::TooManyRequests,
         "temporarily_unavailable",
     );
-    answer.headers_mut().insert(
-        axum::http::header::RETRY_AFTER,
-        axum::http::HeaderValue::from_static("5"),
-    );
-    Ok(answer)
+    Ok(retry_after(answer, 5))
 }
 
 /// Whether the account can prove itself by more than its phone.
@@ -300,7 +298,8 @@ async fn verify(visit: &Visit, typed: Secret<String>, stored: Option<String>) ->
     visit.people().passwords.verify(typed, stored).await.ok()
 }
 
-/// Counts a try against the account from this source, and against the source.
+/// Counts a try against the source, the account from this source, and the account from everywhere. What has to wait already is
+/// not counted against the account as a whole: one address would close it with a few clicks.
 async fn count(visit: &Visit, conn: &mut Conn, account: &str) -> Result<Pass, Error> {
     let (indexer, people) = (visit.keys().indexer, visit.people());
     let source = throttle::count(
@@ -320,7 +319,10 @@ async fn count(visit: &Visit, conn: &mut Conn, account: &str) -> Result<Pass, Er
     )
     .await?;
     Ok(match (source, here) {
-        (Pass::Go, Pass::Go) => Pass::Go,
+        (Pass::Go, Pass::Go) => {
+            let limit = people.account_limit();
+            throttle::count(conn, indexer, limit, &[account], visit.now).await?
+        }
         (Pass::Wait(a), Pass::Wait(b)) => Pass::Wait(a.max(b)),
         (Pass::Wait(wait), Pass::Go) | (Pass::Go, Pass::Wait(wait)) => Pass::Wait(wait),
     })
@@ -330,6 +332,8 @@ async fn count(visit: &Visit, conn: &mut Conn, account: &str) -> Result<Pass, Er
 async fn forgive(visit: &Visit, conn: &mut Conn, account: &str) -> Result<(), Error> {
     let (indexer, people) = (visit.keys().indexer, visit.people());
     throttle::forgive(conn, indexer, people.source_limit(), &[&visit.source]).await?;
+    // Not cleared: the owner's own logins give nobody new tries.
+    throttle::forgive(conn, indexer, people.account_limit(), &[account]).await?;
     throttle::clear(
         conn,
         indexer,

@@ -14,6 +14,7 @@ mod create;
 pub mod entry;
 mod form;
 mod login;
+pub mod notices;
 mod passkeys;
 mod phone;
 mod recover;

@@ -3,14 +3,15 @@
 use axum::body::Bytes;
 
 use super::entry::{self, Entry, Kind};
+use super::notices::tell;
 use super::visit::{Answer, Door, Failure, Member, Visit};
-use super::{codes, create, login, recover};
+use super::{codes, create, login, notices, recover};
 use crate::authn::Factor;
 use crate::identity::{Phone, person};
 use crate::web::page::with_cookie;
 use crate::web::view::frame::Notice;
 use crate::web::view::login::{AskPhone, EnterCode, Purpose};
-use crate::web::view::message::Text;
+use crate::web::view::message::News;
 use crate::web::view::{Frame, Problem};
 
 /// Where a way asks for its phone, below the visit's base.
@@ -200,13 +201,14 @@ pub async fn submit_phone_code(member: Member, body: Bytes) -> Answer {
     let cookie = member
         .strengthen(&mut tx, &mut rng, &member.session, Factor::Sms)
         .await?;
+    let before = member
+        .person
+        .phone
+        .as_ref()
+        .filter(|before| **before != phone);
+    tell(&mut tx, &mut rng, &member, id, before, News::PhoneChanged).await?;
     tx.commit().await?;
-    let changed = member.person.phone.as_ref() != Some(&phone);
-    codes::tell(
-        &member,
-        member.person.phone.clone().filter(|_| changed),
-        Text::PhoneChanged,
-    );
+    notices::hurry(&member);
     let answer = member.go_home(Notice::PhoneChanged)?;
     Ok(match cookie {
         Some(cookie) => with_cookie(answer, cookie),

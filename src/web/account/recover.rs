@@ -4,9 +4,9 @@
 
 use axum::body::Bytes;
 
-use super::codes;
 use super::create::{self, check_new};
 use super::entry::{self, Entry, Kind};
+use super::notices::{self, tell};
 use super::verify::{self, Asked};
 use super::visit::{Answer, Door, Failure, Passerby, begin_login};
 use crate::audit::Event;
@@ -19,7 +19,7 @@ use crate::store::{Conn, Error, Tx};
 use crate::web::page::with_cookie;
 use crate::web::view::Frame;
 use crate::web::view::entry::{NewPassword, PasswordPurpose, ProofPurpose, RealName};
-use crate::web::view::message::Text;
+use crate::web::view::message::News;
 
 /// `/recover`, from wherever somebody comes: begins a login of its own.
 pub async fn begin(Passerby(visit): Passerby) -> Answer {
@@ -173,10 +173,19 @@ pub async fn submit_password(door: Door, body: Bytes) -> Answer {
     let cookie = door
         .enter(&mut tx, &mut rng, &id, &[Factor::Sms, Factor::Password])
         .await?;
+    let before = before.as_ref().filter(|before| **before != phone);
+    tell(&mut tx, &mut rng, &door, &id, before, News::PhoneChanged).await?;
+    tell(
+        &mut tx,
+        &mut rng,
+        &door,
+        &id,
+        Some(&phone),
+        News::PasswordChanged,
+    )
+    .await?;
     tx.commit().await?;
-    let changed = before.as_ref() != Some(&phone);
-    codes::tell(&door, before.filter(|_| changed), Text::PhoneChanged);
-    codes::tell(&door, Some(phone), Text::PasswordChanged);
+    notices::hurry(&door);
     Ok(with_cookie(door.go_door("")?, cookie))
 }
 

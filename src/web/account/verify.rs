@@ -4,8 +4,8 @@
 use axum::body::Bytes;
 use axum::http::StatusCode;
 
-use super::codes;
 use super::entry::{self, Entry, KeptProof, Kind};
+use super::notices::{self, tell};
 use super::visit::{Answer, Failure, Member, Visit};
 use crate::audit::Event;
 use crate::authn::throttle::{self, Limit, Pass};
@@ -22,7 +22,7 @@ use crate::session::{self, End};
 use crate::store::{Conn, Error, Tx};
 use crate::web::view::entry::{ProofPurpose, RealName, Takeover as TakeoverPage, TooYoung};
 use crate::web::view::frame::Notice;
-use crate::web::view::message::Text;
+use crate::web::view::message::News;
 use crate::web::view::{Frame, Page, Problem};
 
 /// Under this age a guardian must start the account.
@@ -66,6 +66,10 @@ pub async fn submit(member: Member, body: Bytes) -> Answer {
         }
     };
     let mut tx = member.house().store.write().await?;
+    if !still_of(&member, &mut tx, &proof, phone.as_ref()).await? {
+        tx.commit().await?;
+        return member.go_door("/verify");
+    }
     let mut rng = member.house().rng();
     let bound = binding::bind(
         &mut tx,
@@ -83,6 +87,7 @@ pub async fn submit(member: Member, body: Bytes) -> Answer {
             // The proof waits for the answer; nothing of the other account is told but that it is there.
             let kept = Entry {
                 person: Some(member.person.id.clone()),
+                phone: phone.map(|phone| phone.e164().to_owned()),
                 proof: Some(keep(&proof)),
                 ..Entry::default()
             };
@@ -114,6 +119,22 @@ pub async fn submit(member: Member, body: Bytes) -> Answer {
     }
 }
 
+/// Whether a proof that matched `phone` is still one of this account: the number may have gone to its new holder meanwhile.
+async fn still_of(
+    member: &Member,
+    conn: &mut Conn,
+    proof: &Proof,
+    phone: Option<&Phone>,
+) -> Result<bool, Error> {
+    Ok(match (proof.evidence.method, phone) {
+        (Method::Match2, _) => true,
+        (Method::Match3, Some(phone)) => {
+            person::has_phone(conn, member.keys().indexer, &member.person.id, phone).await?
+        }
+        (Method::Match3, None) => false,
+    })
+}
+
 /// 「以后再说」
 pub async fn later(member: Member) -> Answer {
     if let Some(interaction) = member.interaction.as_ref().filter(|_| may_wait(&member)) {
@@ -124,7 +145,7 @@ pub async fn later(member: Member) -> Answer {
 }
 
 pub async fn show_existing(member: Member) -> Answer {
-    let Some(proof) = kept(&member).await? else {
+    let Some((proof, _)) = kept(&member).await? else {
         return member.go_door("/verify");
     };
     let mut conn = member.house().store.read().await?;
@@ -141,13 +162,17 @@ pub async fn show_existing(member: Member) -> Answer {
 /// The stronger proof takes the document; the weaker account loses name, sessions and grants. Both are told.
 pub async fn submit_existing(member: Member, body: Bytes) -> Answer {
     member.form(&body)?;
-    let Some(proof) = kept(&member).await? else {
+    let Some((proof, phone)) = kept(&member).await? else {
         return member.go_door("/verify");
     };
     let mut tx = member.house().store.write().await?;
     let mut rng = member.house().rng();
     let sealer = member.keys().sealer;
     entry::take(&mut tx, sealer, Kind::Takeover, &member.place(), member.now).await?;
+    if !still_of(&member, &mut tx, &proof, phone.as_ref()).await? {
+        tx.commit().await?;
+        return member.go_door("/verify");
+    }
     let bound = binding::bind(
         &mut tx,
         member.keys(),
@@ -162,11 +187,20 @@ pub async fn submit_existing(member: Member, body: Bytes) -> Answer {
         tx.commit().await?;
         return member.go_door("/verify");
     };
-    let mut loser = None;
     if let Some(from) = &taken_from {
-        loser = person::find(&mut tx, sealer, from)
-            .await?
-            .and_then(|p| p.phone);
+        let loser = person::find(&mut tx, sealer, from).await?;
+        let lost = loser.as_ref().and_then(|loser| loser.phone.as_ref());
+        tell(&mut tx, &mut rng, &member, from, lost, News::IdentityLost).await?;
+        let (winner, phone) = (&member.person.id, member.person.phone.as_ref());
+        tell(
+            &mut tx,
+            &mut rng,
+            &member,
+            winner,
+            phone,
+            News::IdentityMoved,
+        )
+        .await?;
         end_everything(&member, &mut tx, &mut rng, from, "identity_moved").await?;
         let event = Event::done("person.identity_moved")
             .with_person(from)
@@ -175,10 +209,7 @@ pub async fn submit_existing(member: Member, body: Bytes) -> Answer {
         member.note(&mut tx, &mut rng, event).await?;
     }
     let answer = verified(&member, tx, &mut rng, proof.evidence.method).await?;
-    if taken_from.is_some() {
-        codes::tell(&member, loser, Text::IdentityLost);
-        codes::tell(&member, member.person.phone.clone(), Text::IdentityMoved);
-    }
+    notices::hurry(&member);
     Ok(answer)
 }
 
@@ -344,7 +375,8 @@ pub fn bounded(typed: &str) -> String {
     typed.chars().take(100).collect()
 }
 
-async fn kept(member: &Member) -> Result<Option<Proof>, Failure> {
+/// The proof that waits for a yes, with the phone that was matched.
+async fn kept(member: &Member) -> Result<Option<(Proof, Option<Phone>)>, Failure> {
     let mut conn = member.house().store.read().await?;
     let entry = entry::load(
         &mut conn,
@@ -357,10 +389,10 @@ async fn kept(member: &Member) -> Result<Option<Proof>, Failure> {
     Ok(entry
         // An interaction outlasts a change of accounts; the proof is of the phone of the one that gave it.
         .filter(|entry| entry.person.as_ref() == Some(&member.person.id))
-        .and_then(|entry| entry.proof)
-        .filter(|kept| member.now.since(kept.at) <= PROOF_WAITS)
-        .and_then(|kept| {
-            Some(Proof {
+        .and_then(|entry| Some((entry.proof?, entry.phone)))
+        .filter(|(kept, _)| member.now.since(kept.at) <= PROOF_WAITS)
+        .and_then(|(kept, phone)| {
+            let proof = Proof {
                 name: Name::parse(&kept.name).ok()?,
                 number: IdNumber::parse(&kept.number, member.now).ok()?,
                 evidence: Evidence {
@@ -369,7 +401,8 @@ async fn kept(member: &Member) -> Result<Option<Proof>, Failure> {
                     check_id: kept.check_id,
                     at: kept.at,
                 },
-            })
+            };
+            Some((proof, phone.and_then(|phone| Phone::parse(&phone).ok())))
         }))
 }
 

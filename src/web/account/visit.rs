@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::form::Form;
 use crate::audit::{self, Event};
+use crate::authn::throttle::Pass;
 use crate::authn::{self, Factor};
 use crate::brand::NATIONAL;
 use crate::clock::UnixTime;
@@ -95,6 +96,8 @@ pub struct Visit {
     pub source: String,
     pub interaction: Option<Interaction>,
     pub session: Option<Session>,
+    /// Whom the pages of this visit are for: forms shown to somebody else are refused.
+    holder: Option<PersonId>,
 }
 
 /// The path below the entity's prefix: inside a nested router `parts.uri` has lost its beginning, and the dispatcher
@@ -125,6 +128,7 @@ impl Visit {
             headers: parts.headers.clone(),
             interaction: None,
             session: None,
+            holder: None,
         }
     }
 
@@ -183,7 +187,7 @@ impl Visit {
         frame.elder = self.preferences.elder();
         frame.root = self.root();
         frame.here = self.url(&self.path);
-        frame.csrf = csrf::token(self.house(), &self.browser, self.now);
+        frame.csrf = csrf::token(self.house(), &self.browser, self.holder.as_ref(), self.now);
         frame
     }
 
@@ -260,10 +264,8 @@ impl Visit {
     /// Reads a posted form; one that is not ours is refused.
     pub fn form(&self, body: &[u8]) -> Result<Form, Failure> {
         let form = Form::parse(&self.headers, body);
-        let ours = form.as_ref().is_some_and(|form| {
-            form.get(csrf::FIELD)
-                .is_some_and(|token| csrf::fits(self.house(), &self.headers, token, self.now))
-        });
+        let token = form.as_ref().and_then(|form| form.get(csrf::FIELD));
+        let ours = token.is_some_and(|token| self.is_ours(token));
         match form {
             Some(form) if ours => Ok(form),
             _ => Err(self
@@ -282,10 +284,18 @@ impl Visit {
             .headers
             .get(csrf::HEADER)
             .and_then(|value| value.to_str().ok());
-        if !token.is_some_and(|token| csrf::fits(self.house(), &self.headers, token, self.now)) {
+        if !token.is_some_and(|token| self.is_ours(token)) {
             return Err(refusal(StatusCode::FORBIDDEN).into());
         }
         serde_json::from_slice(body).map_err(|_| refusal(StatusCode::BAD_REQUEST).into())
+    }
+
+    fn is_ours(&self, token: &str) -> bool {
+        csrf::open(self.house(), &self.headers, token, self.now).is_some_and(|ours| {
+            self.holder
+                .as_ref()
+                .is_none_or(|person| ours.is_for(person))
+        })
     }
 
     /// The browser in words, for the list of sessions.
@@ -453,17 +463,18 @@ impl Member {
         }
     }
 
-    fn away(visit: &Visit) -> Result<Failure, Failure> {
-        Ok(visit.go_door("")?.into())
-    }
-
     fn new(mut visit: Visit, session: Session, person: Person) -> Self {
+        visit.holder = Some(person.id.clone());
         visit.preferences = visit.preferences.or_of_account(&person.appearance);
         Self {
             visit,
             session,
             person,
         }
+    }
+
+    fn away(visit: &Visit) -> Result<Failure, Failure> {
+        Ok(visit.go_door("")?.into())
     }
 
     /// The first page of the account centre, with one sentence on top.
@@ -522,9 +533,15 @@ impl FromRequestParts<AccountHouse> for Passerby {
 pub async fn begin_login(visit: &Visit, return_to: String, door: &str) -> Answer {
     let purpose = Purpose::Account { return_to };
     let mut rng = visit.house().rng();
-    let mut conn = visit.house().store.read().await?;
+    let mut tx = visit.house().store.write().await?;
+    let counter = visit.provider.counter(&visit.source);
+    if let Pass::Wait(seconds) = counter.count(&mut tx, visit.now).await? {
+        tx.commit().await?;
+        return Ok(visit.provider.wait(&visit.headers, seconds));
+    }
     let interaction =
-        interaction::begin(&mut conn, &mut rng, &visit.browser, purpose, visit.now).await?;
+        interaction::begin(&mut tx, &mut rng, &visit.browser, purpose, visit.now).await?;
+    tx.commit().await?;
     visit.go(&visit.url(&format!("{}{door}", interaction.path())))
 }
 

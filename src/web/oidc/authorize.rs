@@ -4,21 +4,21 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{read, reply};
+use crate::authn::throttle::Pass;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::oauth::{Error, ErrorCode};
-use crate::provider::authorize::Outcome;
+use crate::provider::authorize::{Arrival, Outcome};
 use crate::provider::clients::ClientError;
-use crate::provider::request::{self, Context, Parameters, Reading, Refusal};
+use crate::provider::request::{self, AuthorizationRequest, Context, Parameters, Reading, Refusal};
 use crate::provider::waiting;
 use crate::web::cookies;
 use crate::web::error::Fault;
 use crate::web::page::{see_other, with_cookie};
 use crate::web::provider_house::{Provider, ProviderHouse};
+use crate::web::source::Source;
 use crate::web::view::error::ErrorKind;
 
 /// Names a parked request in the query of our own redirect.
@@ -26,17 +26,19 @@ const PARKED: &str = "parked";
 
 pub(super) async fn by_get(
     State(provider): State<Provider>,
+    source: Source,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
     let sent = Parameters::parse(query.unwrap_or_default().as_bytes());
-    handle(&provider, &headers, sent)
+    handle(&provider, source, &headers, sent)
         .await
         .unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
 }
 
 pub(super) async fn by_post(
     State(provider): State<Provider>,
+    source: Source,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -45,30 +47,37 @@ pub(super) async fn by_post(
         Err(error) => return provider.refuse(&headers, ErrorKind::BadRequest, &error),
     };
     let answer = if read::browser(&provider.house, &headers).session.is_some() {
-        handle(&provider, &headers, sent).await
+        handle(&provider, source, &headers, sent).await
     } else {
-        park(&provider, &sent).await
+        park(&provider, source, &headers, &sent).await
     };
     answer.unwrap_or_else(|fault| provider.fault_page(&headers, &fault))
 }
 
 /// A POST from another site comes without our Lax cookies: the request waits, and the browser comes back by GET with them.
-async fn park(provider: &ProviderHouse, sent: &Parameters) -> Result<Response, Fault> {
-    let mut conn = provider.house.store.read().await?;
-    let name = waiting::park(
-        &mut conn,
-        &mut provider.house.rng(),
-        sent,
-        provider.house.now(),
-    )
-    .await?;
+async fn park(
+    provider: &ProviderHouse,
+    source: Source,
+    headers: &HeaderMap,
+    sent: &Parameters,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let (now, source) = (house.now(), source.counted());
+    let mut tx = house.store.write().await?;
+    if let Pass::Wait(seconds) = provider.counter(&source).count(&mut tx, now).await? {
+        tx.commit().await?;
+        return Ok(provider.wait(headers, seconds));
+    }
+    let name = waiting::park(&mut tx, &mut house.rng(), sent, now).await?;
+    tx.commit().await?;
     Ok(see_other(
-        &provider.house.url(&format!("/authorize?{PARKED}={name}")),
+        &house.url(&format!("/authorize?{PARKED}={name}")),
     ))
 }
 
 async fn handle(
     provider: &ProviderHouse,
+    source: Source,
     headers: &HeaderMap,
     sent: Parameters,
 ) -> Result<Response, Fault> {
@@ -79,7 +88,7 @@ async fn handle(
     let sent = match sent.get(PARKED) {
         None => sent,
         Some(name) => match waiting::parked(&mut *house.store.read().await?, name, now).await? {
-            Some(waiting) => waiting.parameters,
+            Some(parameters) => parameters,
             None => {
                 return page(
                     ErrorKind::LoginExpired,
@@ -95,47 +104,47 @@ async fn handle(
         );
     };
     // RFC 9126 §4: a pushed request comes with its client_id and nothing else that counts.
-    let (sent, pushed) = match sent
+    let pushed = sent
         .get("request_uri")
-        .filter(|uri| uri.starts_with(waiting::PREFIX))
-    {
-        None => (sent, None),
+        .filter(|uri| uri.starts_with(waiting::PREFIX));
+    let found = match pushed {
         Some(uri) => {
             let found =
                 waiting::pushed(&mut *house.store.read().await?, uri, &client_id, now).await?;
-            let Some(waiting) = found else {
+            let Some(request) = found else {
                 let error = Error::new(
                     ErrorCode::InvalidRequestUri,
                     "the pushed request is unknown, expired, answered or of another client",
                 );
                 return page(ErrorKind::BadRequest, &error);
             };
-            let reference = URL_SAFE_NO_PAD.encode(waiting.reference);
-            (waiting.parameters, Some(reference))
+            Some(request)
         }
+        None => None,
     };
     // No connection is held here: finding a client of the federation may go out.
     let hinted = request::hinted_chain(&sent);
-    let client = match provider
+    let mut client = match provider
         .clients
         .find(&house.store, &client_id, hinted.as_deref(), now)
         .await
     {
-        Ok(client) => with_named_key(provider, client, &sent, now).await,
+        Ok(client) => client,
         Err(error) => return unknown_client(provider, headers, error),
     };
-    let context = Context {
-        issuer: &house.id,
-        acr_base: &provider.settings.acr_base,
-        now,
-        authenticated: pushed.is_some(),
+    let reading = if let Some(request) = found {
+        // It was verified and its marks were set when it was pushed; what the client may ask is what it may ask now.
+        let one_use = None;
+        request
+            .as_of_now(&client)
+            .map(|request| Reading { request, one_use })
+            .map_err(Refusal::Page)
+    } else {
+        client = with_named_key(provider, client, &sent, now).await;
+        read_sent(provider, &sent, &client, now)
     };
-    let Reading {
-        mut request,
-        one_use,
-        ..
-    } = match request::read(&sent, &client, &context) {
-        Ok(read) => read,
+    let Reading { request, one_use } = match reading {
+        Ok(reading) => reading,
         Err(Refusal::Page(error)) => {
             let kind = if error.description.starts_with("redirect_uri") {
                 ErrorKind::WrongReturnAddress
@@ -154,28 +163,22 @@ async fn handle(
             ));
         }
     };
-    if let Some(hint) = request.id_token_hint.take() {
-        request.hinted_sub = hinted_sub(provider, &hint, &client, now).or(request.hinted_sub);
-    }
-    // The marks of a pushed object were set when it was pushed.
-    let one_use = one_use.filter(|_| pushed.is_none());
-    request.pushed = pushed;
-
+    let source = source.counted();
+    let arrival = Arrival {
+        request,
+        one_use,
+        client: &client,
+        browser: read::browser(house, headers),
+        counter: provider.counter(&source),
+    };
     let mut tx = house.store.write().await?;
-    let browser = read::browser(house, headers);
     let outcome = provider
         .rules()
-        .arrive(
-            &mut tx,
-            &mut house.rng(),
-            request,
-            one_use.as_ref(),
-            &client,
-            browser,
-        )
+        .arrive(&mut tx, &mut house.rng(), arrival)
         .await?;
     tx.commit().await?;
     Ok(match outcome {
+        Outcome::Wait(seconds) => provider.wait(headers, seconds),
         Outcome::Reply(answer) => reply::send(
             provider,
             headers,
@@ -197,6 +200,24 @@ async fn handle(
     })
 }
 
+/// Reads a request that comes by the browser.
+fn read_sent(
+    provider: &ProviderHouse,
+    sent: &Parameters,
+    client: &Client,
+    now: UnixTime,
+) -> Result<Reading, Refusal> {
+    let context = Context {
+        issuer: &provider.house.id,
+        acr_base: &provider.settings.acr_base,
+        now,
+        authenticated: false,
+    };
+    let mut reading = request::read(sent, client, &context)?;
+    name_hinted(provider, &mut reading.request, client, now);
+    Ok(reading)
+}
+
 /// The client with its newest keys, when the request names one that we do not know (OIDC Core 10.1.1).
 async fn with_named_key(
     provider: &ProviderHouse,
@@ -213,14 +234,20 @@ async fn with_named_key(
 }
 
 /// `id_token_hint` (OIDC Core 3.1.2.1): ours, of this client, also when it has expired; anything else counts as none.
-fn hinted_sub(
+pub(super) fn name_hinted(
     provider: &ProviderHouse,
-    hint: &str,
+    request: &mut AuthorizationRequest,
     client: &Client,
     now: UnixTime,
-) -> Option<String> {
-    let hint = provider.issuer().read_hint(hint, now)?;
-    (hint.client == client.id).then_some(hint.sub)
+) {
+    let hint = request
+        .id_token_hint
+        .take()
+        .and_then(|hint| provider.issuer().read_hint(&hint, now))
+        .filter(|hint| hint.client == client.id);
+    if let Some(hint) = hint {
+        request.hinted_sub = Some(hint.sub);
+    }
 }
 
 /// Federation 1.0 §12.1.3: while trust is not established the redirect URI is nobody's; a page, never a redirect.

@@ -5,7 +5,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 
-use super::interaction::{form_is_ours, load, not_our_form, over};
+use super::interaction::{as_of_now, form, load, not_our_form, over};
 use super::{read, reply};
 use crate::audit::{self, Event};
 use crate::consent;
@@ -14,6 +14,7 @@ use crate::provider::interaction::{self, Asked, Interaction};
 use crate::provider::person;
 use crate::session;
 use crate::web::cookies;
+use crate::web::csrf::Ours;
 use crate::web::error::Fault;
 use crate::web::page::{page_leading_to, see_other};
 use crate::web::preferences::Preferences;
@@ -63,6 +64,10 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
     let Some(asked) = interaction.asked() else {
         return Ok(back());
     };
+    let asked = match as_of_now(provider, headers, asked).await? {
+        Ok((_, asked)) => asked,
+        Err(page) => return Ok(page),
+    };
     let mut conn = house.store.read().await?;
     let Some(session) = session_of(provider, headers, &mut conn).await? else {
         return Ok(back());
@@ -88,7 +93,14 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
     let secret = read::browser(house, headers).secret.unwrap_or_default();
     let here = format!("{}/consent", interaction.path());
     let preferences = Preferences::of(headers).or_of_account(&person.appearance);
-    let frame = provider.frame_with_form(preferences, &here, interaction.ui_locales(), secret, now);
+    let frame = provider.frame_with_form(
+        preferences,
+        &here,
+        interaction.ui_locales(),
+        secret,
+        &session.person,
+        now,
+    );
     let page = Consent {
         asking: asking(&asked.platform, frame.language),
         frame,
@@ -119,14 +131,18 @@ async fn decided(
     let Some(asked) = interaction.asked() else {
         return Ok(see_other(&house.url(&interaction.path())));
     };
-    if !form_is_ours(provider, headers, body) {
+    let Some(ours) = form(provider, headers, body) else {
         return Ok(not_our_form(provider, headers));
-    }
+    };
+    let asked = &match as_of_now(provider, headers, asked).await? {
+        Ok((_, asked)) => asked,
+        Err(page) => return Ok(page),
+    };
     let decision = read::form(headers, body)
         .ok()
         .and_then(|form| form.get("decision").map(str::to_owned));
     match decision.as_deref() {
-        Some("allow") => allow(provider, headers, &interaction, asked).await,
+        Some("allow") => allow(provider, headers, &interaction, asked, &ours).await,
         Some("deny") => deny(provider, headers, &interaction, asked).await,
         _ => Ok(see_other(
             &house.url(&format!("{}/consent", interaction.path())),
@@ -139,12 +155,15 @@ async fn allow(
     headers: &HeaderMap,
     interaction: &Interaction,
     asked: &Asked,
+    ours: &Ours,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();
     let mut rng = house.rng();
     let mut tx = house.store.write().await?;
-    if let Some(session) = session_of(provider, headers, &mut tx).await? {
+    // A yes counts for whom the page was shown to; somebody else who logged in since is asked themself.
+    let session = session_of(provider, headers, &mut tx).await?;
+    if let Some(session) = session.filter(|session| ours.is_for(&session.person)) {
         let claims = asked.request.claims.known_names();
         let yes = consent::Yes {
             person: &session.person,

@@ -1,6 +1,8 @@
 //! `/interaction/{id}`: the dispatcher. It asks what comes next and sends the browser to the door of that step; the last
 //! step is the answer. And `/cancel`, the way out that is always there.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
@@ -8,15 +10,17 @@ use axum::response::Response;
 
 use super::{read, reply};
 use crate::audit::{self, Event};
+use crate::client::Client;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::clients::ClientError;
 use crate::provider::interaction::{self, Asked, Interaction, Purpose, Step};
 use crate::session;
+use crate::web::cookies;
+use crate::web::csrf::{self, Ours};
 use crate::web::error::Fault;
 use crate::web::page::see_other;
 use crate::web::provider_house::{Provider, ProviderHouse};
 use crate::web::view::error::ErrorKind;
-use crate::web::{cookies, csrf};
 
 pub(super) async fn dispatch(
     State(provider): State<Provider>,
@@ -51,23 +55,9 @@ async fn to_platform(
     asked: &Asked,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
-    let now = house.now();
-    // The client as it is now: what its federation took back since the login began is not released.
-    let client = match provider
-        .clients
-        .find(&house.store, asked.request.client.as_str(), None, now)
-        .await
-    {
-        Ok(client) => client,
-        Err(ClientError::Store(error)) => return Err(error.into()),
-        Err(error) => {
-            tracing::info!(%error, "a client was lost during an interaction");
-            let told = Error::new(
-                ErrorCode::TemporarilyUnavailable,
-                "the platform can no longer be verified",
-            );
-            return Ok(provider.refuse(headers, ErrorKind::PlatformNotTrusted, &told));
-        }
+    let (client, asked) = match as_of_now(provider, headers, asked).await? {
+        Ok(now) => now,
+        Err(page) => return Ok(page),
     };
     let handle = cookies::read(headers, house, cookies::SESSION);
     let mut tx = house.store.write().await?;
@@ -77,7 +67,7 @@ async fn to_platform(
             &mut tx,
             &mut house.rng(),
             interaction,
-            asked,
+            &asked,
             &client,
             handle,
         )
@@ -91,6 +81,48 @@ async fn to_platform(
             Some(asked.platform.shown_name()),
         ),
         Err(step) => see_other(&house.url(&format!("{}{}", interaction.path(), door(&step)))),
+    })
+}
+
+/// The client as it is now, and what it may still ask: what its federation or an operator took back since the login began is
+/// not released. The inner error is the page that ends the login. May go out: no connection may be held.
+pub(super) async fn as_of_now(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    asked: &Asked,
+) -> Result<Result<(Arc<Client>, Asked), Response>, Fault> {
+    let house = &provider.house;
+    let client = match provider
+        .clients
+        .find(
+            &house.store,
+            asked.request.client.as_str(),
+            None,
+            house.now(),
+        )
+        .await
+    {
+        Ok(client) => client,
+        Err(ClientError::Store(error)) => return Err(error.into()),
+        Err(error) => {
+            tracing::info!(%error, "a client was lost during an interaction");
+            let told = Error::new(
+                ErrorCode::TemporarilyUnavailable,
+                "the platform can no longer be verified",
+            );
+            return Ok(Err(provider.refuse(
+                headers,
+                ErrorKind::PlatformNotTrusted,
+                &told,
+            )));
+        }
+    };
+    Ok(match asked.request.clone().as_of_now(&client) {
+        Ok(request) => {
+            let platform = asked.platform.clone();
+            Ok((client, Asked { request, platform }))
+        }
+        Err(error) => Err(provider.refuse(headers, ErrorKind::WrongReturnAddress, &error)),
     })
 }
 
@@ -161,8 +193,13 @@ async fn refuse(
     let Some(interaction) = load(provider, headers, id).await? else {
         return Ok(over(provider, headers));
     };
-    if !form_is_ours(provider, headers, body) {
+    if form(provider, headers, body).is_none() {
         return Ok(not_our_form(provider, headers));
+    }
+    if let Some(asked) = interaction.asked()
+        && let Err(page) = as_of_now(provider, headers, asked).await?
+    {
+        return Ok(page);
     }
     let now = house.now();
     let mut tx = house.store.write().await?;
@@ -214,11 +251,11 @@ pub(super) fn over(provider: &ProviderHouse, headers: &HeaderMap) -> Response {
     provider.refuse(headers, ErrorKind::LoginExpired, &error)
 }
 
-pub(super) fn form_is_ours(provider: &ProviderHouse, headers: &HeaderMap, body: &[u8]) -> bool {
-    read::form(headers, body)
-        .ok()
-        .and_then(|form| form.get(csrf::FIELD).map(str::to_owned))
-        .is_some_and(|token| csrf::fits(&provider.house, headers, &token, provider.house.now()))
+/// The posted form, if it is ours.
+pub(super) fn form(provider: &ProviderHouse, headers: &HeaderMap, body: &[u8]) -> Option<Ours> {
+    let form = read::form(headers, body).ok()?;
+    let token = form.get(csrf::FIELD)?;
+    csrf::open(&provider.house, headers, token, provider.house.now())
 }
 
 pub(super) fn not_our_form(provider: &ProviderHouse, headers: &HeaderMap) -> Response {

@@ -199,6 +199,7 @@ async fn confirm(
             "/logout",
             sent.get("ui_locales"),
             &secret,
+            &session.person,
             now,
         ),
         asked_by: client.map(|c| c.platform.shown_name().to_owned()),

@@ -6,26 +6,32 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde_json::json;
 
+use super::authorize::name_hinted;
 use super::read;
 use super::token::{Authenticated, authenticate};
+use crate::authn::throttle::Pass;
+use crate::client::Authentication;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::request::{self, Context, Reading, Refusal};
 use crate::provider::waiting;
-use crate::web::error::{Fault, json_answer};
+use crate::web::error::{Fault, error_json, json_answer, retry_after};
 use crate::web::provider_house::{Provider, ProviderHouse};
+use crate::web::source::Source;
 
 pub(super) async fn push(
     State(provider): State<Provider>,
+    source: Source,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    handle(&provider, &headers, &body)
+    handle(&provider, source, &headers, &body)
         .await
         .unwrap_or_else(|fault| provider.fault_json(&headers, &fault))
 }
 
 async fn handle(
     provider: &ProviderHouse,
+    source: Source,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Response, Fault> {
@@ -65,14 +71,15 @@ async fn handle(
         authenticated: true,
     };
     let Reading {
-        one_use, counted, ..
+        mut request,
+        one_use,
     } = match request::read(&sent, &client, &context) {
         Ok(reading) => reading,
         Err(Refusal::Page(error) | Refusal::Redirect(_, error)) => {
             return Ok(read::refused(&error, by_header));
         }
     };
-    let kept = counted.without(&["client_secret", "client_assertion", "client_assertion_type"]);
+    name_hinted(provider, &mut request, &client, now);
     let mut tx = house.store.write().await?;
     for (mark, error) in [
         (
@@ -94,12 +101,29 @@ async fn handle(
             return Ok(read::refused(&error, by_header));
         }
     }
+    // RFC 9126 §2.3. Whoever has proven itself is a platform's server and is not counted.
+    if client.authentication == Authentication::None {
+        let source = source.counted();
+        if let Pass::Wait(seconds) = provider.counter(&source).count(&mut tx, now).await? {
+            tx.commit().await?;
+            return Ok(too_many(seconds));
+        }
+    }
     let lifetime = provider.settings.par_lifetime;
-    let request_uri =
-        waiting::push(&mut tx, &mut house.rng(), &client.id, &kept, lifetime, now).await?;
+    let request_uri = waiting::push(&mut tx, &mut house.rng(), &request, lifetime, now).await?;
     tx.commit().await?;
     Ok(json_answer(
         StatusCode::CREATED,
         &json!({"request_uri": request_uri, "expires_in": lifetime}),
     ))
+}
+
+fn too_many(seconds: i64) -> Response {
+    let error = Error::new(
+        ErrorCode::TemporarilyUnavailable,
+        "too many requests were pushed from this address; try again later",
+    );
+    let mut answer = error_json(&error);
+    *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    retry_after(answer, seconds)
 }

@@ -40,7 +40,7 @@ impl<'h> Browser<'h> {
     pub fn form(&self, portal: &PortalHouse) -> (String, Option<HeaderValue>) {
         let house = &portal.house;
         let (secret, cookie) = csrf::browser(house, self.headers);
-        (csrf::token(house, &secret, house.now()), cookie)
+        (csrf::token(house, &secret, None, house.now()), cookie)
     }
 
     /// Whether a form was ours and shown in this browser; then the browser's secret.

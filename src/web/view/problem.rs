@@ -7,7 +7,7 @@ use super::language::Message;
 pub enum Problem {
     /// Name or password wrong, or no such account: one sentence for all, so that nobody learns which.
     LoginRefused,
-    /// Too many failures for this account from here.
+    /// Too many failures for this account, from here or from everywhere, or from here for any.
     TooManyTries {
         minutes: u32,
     },
@@ -89,6 +89,10 @@ impl Problem {
     pub fn message(&self) -> Message {
         match self {
             Self::LoginRefused => Message::new("problem-login-refused"),
+            // Nobody counts in hundreds of minutes.
+            Self::TooManyTries { minutes } if *minutes > 90 => {
+                Message::new("problem-too-many-tries-today").with("hours", minutes.div_ceil(60))
+            }
             Self::TooManyTries { minutes } => {
                 Message::new("problem-too-many-tries").with("minutes", minutes)
             }

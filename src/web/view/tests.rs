@@ -224,6 +224,7 @@ fn messages(text: &str) -> BTreeMap<String, BTreeSet<String>> {
 fn every_problem_stands_in_the_summary_and_at_its_field() {
     for problem in [
         Problem::TooManyTries { minutes: 15 },
+        Problem::TooManyTries { minutes: 1440 },
         Problem::UsernameMissing,
         Problem::PasswordMissing,
     ] {

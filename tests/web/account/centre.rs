@@ -31,7 +31,11 @@ impl Browser<'_> {
 
 #[tokio::test]
 async fn a_passkey_needs_a_second_factor_to_add_and_then_logs_in() {
-    let house = TestHouse::new().await;
+    let settings = config::people::People {
+        account_failures_per_day: 1,
+        ..config::people::People::default()
+    };
+    let house = TestHouse::with(settings, config::provider::Provider::default()).await;
     let mut browser = house.browser();
     browser.log_in("14000000001").await;
     let page = browser.get("/account/passkeys/add").await;
@@ -88,6 +92,12 @@ async fn a_passkey_needs_a_second_factor_to_add_and_then_logs_in() {
     // Log in with it, in another browser, with the name typed.
     let mut other = house.browser();
     let base = other.arrive().await;
+    // Also when the password door of this account is shut for the day.
+    let wrong = [("username", "14000000001"), ("password", "Wrong-pass-1")];
+    for status in [422, 429] {
+        let page = other.submit(&format!("{base}/login"), &wrong).await;
+        assert_eq!(page.status.as_u16(), status);
+    }
     let token = other.get(&format!("{base}/login")).await.csrf();
     let door = format!("{base}/login/passkey");
     let (status, begun) = other

@@ -177,3 +177,34 @@ async fn a_form_that_another_site_sent_is_refused_even_with_its_token() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_form_shown_to_one_person_does_nothing_for_another() {
+    let house = TestHouse::new().await;
+    let mut browser = house.browser();
+    let (open, again) = (browser.arrive().await, browser.arrive().await);
+    let login = browser.get(&format!("{again}/login")).await.csrf();
+    browser.log_in("14000000001").await;
+    let path = "/account/sessions/end-others";
+    let token = browser.get(path).await.csrf();
+    let code = browser.get("/account/step-up").await.csrf();
+    // Another tab, another person, who is logged in elsewhere as well.
+    let mut elsewhere = house.browser();
+    elsewhere.log_in("14000000002").await;
+    let second = [("username", "14000000002"), ("password", PASSWORD)];
+    browser.submit(&format!("{open}/login"), &second).await;
+    let page = browser.post_with(&token, path, &[]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.has("error-code"));
+    let page = browser.post_with(&code, "/account/step-up/sms", &[]).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(house.messages("14000000002").is_empty());
+    assert!(elsewhere.get("/account").await.has("person-name"));
+    // A login form that lay open over all this still logs in, and what was shown to the first person works for them again.
+    let first = [("username", "14000000001"), ("password", PASSWORD)];
+    let door = format!("{again}/login");
+    let page = browser.post_with(&login, &door, &first).await;
+    assert!(page.has("person-name"), "{}", page.body);
+    browser.post_with(&token, path, &[]).await;
+    assert_eq!(browser.at, "/account?notice=sessions-ended");
+}

@@ -76,6 +76,112 @@ async fn five_failures_from_here_and_the_right_password_must_wait() {
 }
 
 #[tokio::test]
+async fn a_source_that_fails_on_many_accounts_must_wait_and_others_need_not() {
+    let settings = config::people::People {
+        source_failures: 3,
+        ..config::people::People::default()
+    };
+    let house = TestHouse::with(settings, config::provider::Provider::default()).await;
+    let mut guesser = house.browser_at("192.0.2.1");
+    let base = guesser.arrive().await;
+    let door = format!("{base}/login");
+    for username in ["14000000001", "14000000002", "13900000000"] {
+        let page = guesser
+            .submit(
+                &door,
+                &[("username", username), ("password", "Wrong-pass-1")],
+            )
+            .await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY, "{username}");
+    }
+    let right = [("username", "14000000004"), ("password", PASSWORD)];
+    let page = guesser.submit(&door, &right).await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(page.has("problems"));
+    assert!(guesser.session().is_none());
+    assert_eq!(house.count("sessions").await, 0);
+    // Another browser behind the same address waits as well; one elsewhere gets in.
+    let page = house.browser_at("192.0.2.1").log_in("14000000004").await;
+    assert_eq!(page.status, StatusCode::TOO_MANY_REQUESTS);
+    let page = house.browser_at("192.0.2.2").log_in("14000000004").await;
+    assert_eq!(page.status, StatusCode::OK);
+    house.clock.advance(901);
+    assert_eq!(guesser.submit(&door, &right).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn many_addresses_share_the_tries_of_an_account_and_its_other_doors_stay_open() {
+    let settings = config::people::People {
+        account_failures_per_day: 4,
+        ..config::people::People::default()
+    };
+    let house = TestHouse::with(settings, config::provider::Provider::default()).await;
+    let mut shown = Vec::new();
+    for username in ["14000000001", "13900000000"] {
+        let mut answers = Vec::new();
+        for n in 1..=6 {
+            let mut browser = house.browser_at(&format!("192.0.2.{n}"));
+            let base = browser.arrive().await;
+            // The right one, once nobody may try any more.
+            let password = if n > 4 { PASSWORD } else { "Wrong-pass-1" };
+            let page = browser
+                .submit(
+                    &format!("{base}/login"),
+                    &[("username", username), ("password", password)],
+                )
+                .await;
+            answers.push(page.status.as_u16());
+            if n == 6 {
+                shown.push(
+                    page.body
+                        .replace(username, "USER")
+                        .replace(&page.csrf(), "TOKEN")
+                        .replace(&base, "BASE")
+                        .replace(&base.replace('/', "%2F"), "BASE"),
+                );
+            }
+        }
+        assert_eq!(answers, [422, 422, 422, 422, 429, 429], "{username}");
+    }
+    assert_eq!(shown[0], shown[1], "an account and none look the same");
+    assert_eq!(house.count("sessions").await, 0);
+    // Another account is not kept out.
+    let page = house.browser_at("192.0.2.5").log_in("14000000002").await;
+    assert_eq!(page.status, StatusCode::OK);
+    // By code, and then by the password as a second factor: a stranger's tries do not count there.
+    let mut browser = house.browser_at("192.0.2.7");
+    let base = browser.arrive().await;
+    let page = browser
+        .prove_phone(&base, "/login/sms", "14000000001")
+        .await;
+    assert!(page.has("step-up-password-form"), "{}", page.body);
+    let second = format!("{base}/login/second");
+    let page = browser.submit(&second, &[("password", PASSWORD)]).await;
+    assert!(page.has("person-name"), "{}", page.body);
+    house.clock.advance(86_401);
+    let page = house.browser_at("192.0.2.1").log_in("14000000001").await;
+    assert_eq!(page.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn one_address_that_must_wait_does_not_shut_an_account_for_the_others() {
+    let settings = config::people::People {
+        account_failures_per_day: 8,
+        ..config::people::People::default()
+    };
+    let house = TestHouse::with(settings, config::provider::Provider::default()).await;
+    let mut stranger = house.browser_at("192.0.2.1");
+    let base = stranger.arrive().await;
+    let wrong = [("username", "14000000001"), ("password", "Wrong-pass-1")];
+    for n in 0..20 {
+        let page = stranger.submit(&format!("{base}/login"), &wrong).await;
+        assert_eq!(page.status.as_u16(), if n < 5 { 422 } else { 429 });
+    }
+    let page = house.browser_at("192.0.2.2").log_in("14000000001").await;
+    assert_eq!(page.status, StatusCode::OK);
+}
+
+#[tokio::test]
 async fn a_code_alone_does_not_open_an_account_with_a_real_name() {
     let house = TestHouse::new().await;
     let mut browser = house.browser();

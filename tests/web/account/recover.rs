@@ -83,7 +83,7 @@ async fn a_lost_phone_is_replaced_by_proof_with_the_new_one() {
     assert!(page.has("person-name"), "{}", page.body);
     assert_eq!(house.holder_of("13900000009").await, Some(id));
     assert_eq!(house.holder_of("14000000001").await, None);
-    tokio::task::yield_now().await;
+    house.notices_settled(0).await;
     assert_eq!(
         house.messages("14000000001").len(),
         1,

@@ -196,7 +196,7 @@ async fn the_stronger_proof_takes_the_document_and_ends_the_squatters_sessions()
         squatter.get("/account").await.has("login-form"),
         "signed out"
     );
-    tokio::task::yield_now().await;
+    house.notices_settled(0).await;
     assert_eq!(
         house.messages("14000000006").len(),
         2,
@@ -244,5 +244,45 @@ async fn a_proof_that_waits_is_nobody_elses() {
         .post_with(&token, &format!("{open}/verify/existing"), &[])
         .await;
     assert!(!house.person(&thief).await.has_real_name());
+    assert!(house.person(&squatters).await.provisional);
+}
+
+#[tokio::test]
+async fn a_phone_that_leaves_while_the_register_is_asked_binds_nothing() {
+    let house = TestHouse::new().await;
+    let mut browser = house.browser();
+    browser.create("14000000006").await;
+    let id = house.holder_of("14000000006").await.unwrap();
+    let documents = house.count("documents").await;
+    *house.register.meanwhile.lock().unwrap() = Some((house.store.clone(), id.clone()));
+    let page = browser.submit("/account/verify", &JI).await;
+    assert!(page.has("verify-form"), "{}", page.body);
+    let person = house.person(&id).await;
+    assert!(person.phone.is_none() && person.number.is_none() && !person.has_real_name());
+    assert_eq!(house.count("documents").await, documents);
+}
+
+#[tokio::test]
+async fn a_phone_that_leaves_before_the_yes_takes_nothing_over() {
+    let house = TestHouse::new().await;
+    let mut squatter = house.browser();
+    squatter.create("13900000001").await;
+    let squatters = house.holder_of("13900000001").await.unwrap();
+    let take_phone = async |id: &PersonId| {
+        let mut conn = house.store.read().await.unwrap();
+        person::detach_phone(&mut conn, id).await.unwrap();
+    };
+    take_phone(&squatters).await;
+    squatter.submit("/account/verify", &JI).await;
+
+    let mut owner = house.browser();
+    owner.create("14000000006").await;
+    let page = owner.submit("/account/verify", &JI).await;
+    assert!(page.has("takeover-form"), "{}", page.body);
+    let owners = house.holder_of("14000000006").await.unwrap();
+    take_phone(&owners).await;
+    let page = owner.submit("/account/verify/existing", &[]).await;
+    assert!(page.has("verify-form"), "{}", page.body);
+    assert!(house.person(&owners).await.number.is_none());
     assert!(house.person(&squatters).await.provisional);
 }

@@ -428,3 +428,32 @@ async fn a_login_alone_and_access_while_away_are_said() {
     .collect();
     assert!(order.is_sorted(), "{order:?}");
 }
+
+#[tokio::test]
+async fn a_yes_counts_for_whom_the_page_was_shown_to() {
+    let house = TestHouse::new().await;
+    let ada = house.citizen(true).await;
+    let (_, mut browser) = house.session(&ada, &[Factor::Password]).await;
+    let path = begin(&mut browser, "1", json!({"scope": "openid"})).await;
+    let consent = format!("{path}/consent");
+    let csrf = browser.get(&consent).await.csrf();
+    // In another tab somebody else logs in.
+    let bob = house.citizen(false).await;
+    let (_, other) = house.session(&bob, &[Factor::Password]).await;
+    browser.cookies.extend(other.cookies);
+    let yes = [("decision", "allow"), ("csrf_token", &*csrf)];
+    let answer = browser.post(&consent, &yes).await;
+    assert_eq!(answer.location().path(), path);
+    assert_eq!(house.count("consents").await, 0);
+    // They are asked themselves.
+    assert_eq!(browser.get(&path).await.location().path(), consent);
+    let csrf = browser.get(&consent).await.csrf();
+    let yes = [("decision", "allow"), ("csrf_token", &*csrf)];
+    browser.post(&consent, &yes).await;
+    assert!(browser.get(&path).await.told().contains_key("code"));
+    let agreed: String = sqlx::query_scalar("SELECT subject FROM consents")
+        .fetch_one(&mut *house.store.read().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(agreed, bob.as_str());
+}

@@ -2,7 +2,9 @@
 
 mod answers;
 mod authorize;
+mod begun;
 mod budget;
+mod changed;
 mod claims;
 mod interaction;
 mod logout;
@@ -11,6 +13,7 @@ mod par;
 mod token;
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -37,6 +40,7 @@ use hefu::store::{Options, Store};
 use hefu::web::house::House;
 use hefu::web::oidc::routes;
 use hefu::web::provider_house::ProviderHouse;
+use hefu::web::source::Source;
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use url::Url;
@@ -71,6 +75,10 @@ impl TestHouse {
     }
 
     pub async fn with_connections(connections: u32) -> Self {
+        Self::with(connections, |_| {}).await
+    }
+
+    pub async fn with(connections: u32, set: impl FnOnce(&mut config::provider::Provider)) -> Self {
         // The first test to come installs it; the others find it there.
         let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -99,7 +107,7 @@ impl TestHouse {
         let world = World::small();
         let registrar = Arc::new(Registrar::new(world.resolver()));
         let client = |table: Value| table.as_object().unwrap().clone();
-        let settings = config::provider::Provider {
+        let mut settings = config::provider::Provider {
             clients: vec![
                 client(
                     json!({"client_id": "shop", "client_secret": "shop secret", "client_name": "商店",
@@ -119,6 +127,7 @@ impl TestHouse {
             ],
             ..config::provider::Provider::default()
         };
+        set(&mut settings);
         let provider = Arc::new(ProviderHouse {
             clients: Clients::new(&settings, Some(registrar), false).unwrap(),
             house: House {
@@ -241,6 +250,7 @@ impl TestHouse {
         Browser {
             house: self,
             cookies: BTreeMap::new(),
+            source: "192.0.2.1".parse().unwrap(),
         }
     }
 
@@ -336,11 +346,13 @@ impl TestHouse {
 pub struct Browser<'h> {
     pub house: &'h TestHouse,
     pub cookies: BTreeMap<String, String>,
+    pub source: IpAddr,
 }
 
 impl Browser<'_> {
     pub async fn get(&mut self, path: &str) -> Answer {
         let request = Request::get(path)
+            .extension(Source(self.source))
             .header(header::COOKIE, self.cookie())
             .body(Body::empty());
         self.keep(request.unwrap()).await
@@ -348,6 +360,7 @@ impl Browser<'_> {
 
     pub async fn post(&mut self, path: &str, form: &[(&str, &str)]) -> Answer {
         let request = Request::post(path)
+            .extension(Source(self.source))
             .header(header::COOKIE, self.cookie())
             .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
             .body(Body::from(encode(form)));

@@ -323,7 +323,8 @@ notice-appearance-changed = Language and display were saved.
 
 ## Mistakes in forms
 problem-login-refused = Mobile number or password is not right. Check them and try again, or use another way.
-problem-too-many-tries = Too many tries. Please wait { $minutes } minutes, or use a passkey.
+problem-too-many-tries = Too many tries. Please wait { $minutes } minutes, or use another way to sign in.
+problem-too-many-tries-today = Too many tries. Please wait { $hours } hours, or use another way to sign in.
 problem-username-missing = Please enter your mobile number.
 problem-password-missing = Please enter your password.
 problem-phone-invalid = Please enter a mobile number of mainland China, 11 digits.

@@ -323,7 +323,8 @@ notice-appearance-changed = 语言与显示已保存。
 
 ## 填写有误
 problem-login-refused = 手机号码或密码不正确。请检查后重试，或用其他方式登录。
-problem-too-many-tries = 尝试次数过多，请等 { $minutes } 分钟再试，或使用通行密钥。
+problem-too-many-tries = 尝试次数过多，请等 { $minutes } 分钟再试，或换一种方式登录。
+problem-too-many-tries-today = 尝试次数过多，请等 { $hours } 小时再试，或换一种方式登录。
 problem-username-missing = 请输入手机号码。
 problem-password-missing = 请输入密码。
 problem-phone-invalid = 请输入 11 位的中国大陆手机号码。
