@@ -1,9 +1,13 @@
 //! Words of OAuth and OpenID Connect on the wire: error codes, algorithm names, scopes. No rules, no HTTP.
 
 mod algorithm;
+mod encryption;
 mod error;
+mod mac;
 mod scope;
 
 pub use algorithm::Algorithm;
+pub use encryption::{ContentEncryption, EncryptionKey, KeyManagement};
 pub use error::{Error, ErrorCode};
+pub use mac::MacAlgorithm;
 pub use scope::Scope;
