@@ -408,6 +408,14 @@ mod tests {
                 JwkError::Size,
             ),
             (
+                json!({"kty": "EC", "crv": "P-521", "x": x, "y": y}),
+                JwkError::Size,
+            ),
+            (
+                json!({"kty": "OKP", "crv": "X25519", "x": "AAAA"}),
+                JwkError::Size,
+            ),
+            (
                 json!({"kty": "EC", "crv": "P-256", "x": x}),
                 JwkError::Member("y"),
             ),

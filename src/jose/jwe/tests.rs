@@ -119,8 +119,8 @@ impl Decrypter for TestKey {
     }
 }
 
-/// Nothing here ever waits.
-fn now<T>(future: impl Future<Output = T>) -> T {
+/// Nothing here ever waits. `Send`: a handler may decrypt.
+fn now<T>(future: impl Future<Output = T> + Send) -> T {
     let mut future = std::pin::pin!(future);
     match future
         .as_mut()
