@@ -24,6 +24,10 @@ demo *ARGS:
 bench *ARGS:
     cargo bench {{ARGS}}
 
+# every reader of strangers' bytes, SECONDS each (30 unless told)
+fuzz *SECONDS:
+    bash fuzz/run.sh {{SECONDS}}
+
 # advisories too; needs `cargo install --locked cargo-deny`
 deny:
     cargo deny check

@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, MacAlgorithm};
 
 /// SHA-256 of `data`: how random codes and tokens are stored. Short codes need `Indexer` instead.
 pub fn sha256(data: &[u8]) -> [u8; 32] {
@@ -22,10 +22,31 @@ pub fn thumb(data: &[u8]) -> String {
 /// base64url of the left half of `data` under the hash of `alg`: `at_hash` of OIDC Core 3.1.3.6. Ed25519 names no hash but
 /// has one inside, SHA-512 (RFC 8032 §5.1), and that is what relying parties take.
 pub fn left_half(alg: Algorithm, data: &[u8]) -> String {
-    let hash = match alg {
-        Algorithm::EdDSA => digest::digest(&digest::SHA512, data),
-        _ => digest::digest(&digest::SHA256, data),
-    };
+    use Algorithm as A;
+    half(
+        match alg {
+            A::RS256 | A::PS256 | A::ES256 => &digest::SHA256,
+            A::RS384 | A::PS384 | A::ES384 => &digest::SHA384,
+            A::RS512 | A::PS512 | A::ES512 | A::EdDSA => &digest::SHA512,
+        },
+        data,
+    )
+}
+
+/// `left_half` for ID Tokens that are signed with a client secret.
+pub fn left_half_mac(alg: MacAlgorithm, data: &[u8]) -> String {
+    half(
+        match alg {
+            MacAlgorithm::HS256 => &digest::SHA256,
+            MacAlgorithm::HS384 => &digest::SHA384,
+            MacAlgorithm::HS512 => &digest::SHA512,
+        },
+        data,
+    )
+}
+
+fn half(hash: &'static digest::Algorithm, data: &[u8]) -> String {
+    let hash = digest::digest(hash, data);
     let whole = hash.as_ref();
     URL_SAFE_NO_PAD.encode(&whole[..whole.len() / 2])
 }
@@ -58,6 +79,26 @@ mod tests {
             thumb(b"dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
             "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
         );
+    }
+
+    #[test]
+    fn a_half_hash_is_as_long_as_its_algorithm_says() {
+        // 16, 24 and 32 octets in base64url.
+        for (alg, length) in [
+            (Algorithm::RS256, 22),
+            (Algorithm::ES384, 32),
+            (Algorithm::ES512, 43),
+            (Algorithm::EdDSA, 43),
+        ] {
+            assert_eq!(left_half(alg, b"token").len(), length, "{alg}");
+        }
+        for (mac, alg) in [
+            (MacAlgorithm::HS256, Algorithm::RS256),
+            (MacAlgorithm::HS384, Algorithm::RS384),
+            (MacAlgorithm::HS512, Algorithm::RS512),
+        ] {
+            assert_eq!(left_half_mac(mac, b"token"), left_half(alg, b"token"));
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What rooms above are handed to sign, seal and index with, and the few primitives every room may use.
+//! What rooms above are handed to sign, decrypt, seal and index with, and the few primitives every room may use.
 //! Where private keys live is known to `keys` alone; formats of tokens live in `jose`.
 
 mod aead;
@@ -12,10 +12,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, EncryptionKey, KeyManagement};
 
 pub use aead::{AeadError, AeadKey};
-pub use digest::{constant_time_eq, hmac_sha256, left_half, sha256, thumb};
+pub use digest::{constant_time_eq, hmac_sha256, left_half, left_half_mac, sha256, thumb};
 pub use secret::Secret;
 
 /// A future that a trait object returns.
@@ -90,6 +90,50 @@ pub trait Signer: Send + Sync + std::fmt::Debug {
         input: &[u8],
         signature: &[u8],
     ) -> bool;
+}
+
+/// What only our private encryption key can compute; the rest of a JWE is read without it (`jose::jwe`).
+#[derive(Debug, Clone, Copy)]
+pub enum Recovery<'a> {
+    /// RSA-OAEP or RSA-OAEP-256: opens an encrypted key.
+    Unwrap {
+        alg: KeyManagement,
+        encrypted_key: &'a [u8],
+    },
+    /// ECDH: agrees with a public key, `04 || x || y` on a NIST curve, 32 bytes for X25519.
+    Agree { kind: EncryptionKey, peer: &'a [u8] },
+}
+
+impl Recovery<'_> {
+    /// The kind of key that can do this.
+    pub const fn kind(&self) -> EncryptionKey {
+        match self {
+            Self::Unwrap { .. } => EncryptionKey::Rsa,
+            Self::Agree { kind, .. } => *kind,
+        }
+    }
+}
+
+/// Why a private key yielded nothing.
+#[derive(Debug, Clone, thiserror::Error, PartialEq, Eq)]
+pub enum DecryptError {
+    #[error("no encryption key of ours has this kid and type")]
+    NoKey,
+    /// Says no more on purpose: the sender must not learn which step failed.
+    #[error("the private key could not recover anything")]
+    Failed,
+    #[error("the key store refused to decrypt: {0}")]
+    Refused(String),
+}
+
+/// Uses our private keys of `Purpose::Encryption`. Their public halves are `Signer::published(Purpose::Encryption)`.
+pub trait Decrypter: Send + Sync + std::fmt::Debug {
+    /// Uses the key `kid`, or without a `kid` the active key of the type that `what` needs.
+    fn recover<'a>(
+        &'a self,
+        kid: Option<&'a str>,
+        what: Recovery<'a>,
+    ) -> BoxFuture<'a, Result<Secret<Vec<u8>>, DecryptError>>;
 }
 
 /// Seals values that leave the process and come back (cookies, form state), and encrypts personal data at rest.

@@ -1,11 +1,12 @@
 //! Public keys as JWK (RFC 7517) and sets of them. Private and symmetric members are refused at the door.
 
+use aws_lc_rs::signature;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value, json};
 
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, EncryptionKey, KeyManagement};
 
 /// The most keys that are read of one set; strangers may not make us hold more.
 pub const MOST_KEYS: usize = 64;
@@ -21,7 +22,16 @@ pub struct Jwk {
     kind: KeyKind,
     thumbprint: String,
     value: Map<String, Value>,
-    decoding: Option<DecodingKey>,
+    check: Check,
+}
+
+/// How the key checks signatures.
+#[derive(Clone)]
+enum Check {
+    Library(DecodingKey),
+    /// P-521, which the JWS library does not know: `04 || x || y`.
+    P521(Vec<u8>),
+    Never,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +39,10 @@ enum KeyKind {
     Rsa,
     P256,
     P384,
+    P521,
     Ed25519,
-    /// Known to the registry, of no use for our signatures (P-521, X25519, sm2p256v1).
+    X25519,
+    /// Known to the registry, of no use for us (X448, sm2p256v1).
     Other,
 }
 
@@ -81,7 +93,7 @@ impl Jwk {
                 .decode(text)
                 .map_err(|_| JwkError::Member(name))
         };
-        let (kind, canonical, decoding) = match map
+        let (kind, canonical, check) = match map
             .get("kty")
             .and_then(Value::as_str)
             .ok_or(JwkError::Member("kty"))?
@@ -92,11 +104,11 @@ impl Jwk {
                 if !(2048..=8192).contains(&bits) || e.is_empty() || e.len() > 8 {
                     return Err(JwkError::Size);
                 }
-                let key = DecodingKey::from_rsa_raw_components(&n, &e);
+                let check = Check::Library(DecodingKey::from_rsa_raw_components(&n, &e));
                 (
                     KeyKind::Rsa,
                     json!({"e": map["e"], "kty": "RSA", "n": map["n"]}),
-                    Some(key),
+                    check,
                 )
             }
             "EC" => {
@@ -108,15 +120,17 @@ impl Jwk {
                 let (kind, length) = match crv {
                     "P-256" => (KeyKind::P256, 32),
                     "P-384" => (KeyKind::P384, 48),
+                    "P-521" => (KeyKind::P521, 66),
                     _ => (KeyKind::Other, x.len()),
                 };
                 if x.len() != length || y.len() != length {
                     return Err(JwkError::Size);
                 }
                 let (xs, ys) = (URL_SAFE_NO_PAD.encode(&x), URL_SAFE_NO_PAD.encode(&y));
-                let key = match kind {
-                    KeyKind::Other => None,
-                    _ => Some(
+                let check = match kind {
+                    KeyKind::Other => Check::Never,
+                    KeyKind::P521 => Check::P521([&[4], x.as_slice(), &y].concat()),
+                    _ => Check::Library(
                         DecodingKey::from_ec_components(&xs, &ys)
                             .map_err(|_| JwkError::Member("x"))?,
                     ),
@@ -124,7 +138,7 @@ impl Jwk {
                 (
                     kind,
                     json!({"crv": crv, "kty": "EC", "x": xs, "y": ys}),
-                    key,
+                    check,
                 )
             }
             "OKP" => {
@@ -134,18 +148,18 @@ impl Jwk {
                     .ok_or(JwkError::Member("crv"))?;
                 let x = bytes("x")?;
                 let canonical = json!({"crv": crv, "kty": "OKP", "x": map["x"]});
-                if crv == "Ed25519" {
-                    if x.len() != 32 {
-                        return Err(JwkError::Size);
-                    }
-                    (
+                let (kind, check) = match crv {
+                    "Ed25519" => (
                         KeyKind::Ed25519,
-                        canonical,
-                        Some(DecodingKey::from_ed_der(&x)),
-                    )
-                } else {
-                    (KeyKind::Other, canonical, None)
+                        Check::Library(DecodingKey::from_ed_der(&x)),
+                    ),
+                    "X25519" => (KeyKind::X25519, Check::Never),
+                    _ => (KeyKind::Other, Check::Never),
+                };
+                if kind != KeyKind::Other && x.len() != 32 {
+                    return Err(JwkError::Size);
                 }
+                (kind, canonical, check)
             }
             "oct" => return Err(JwkError::Private),
             _ => return Err(JwkError::Type),
@@ -159,7 +173,7 @@ impl Jwk {
             kind,
             thumbprint,
             value: map.clone(),
-            decoding,
+            check,
         })
     }
 
@@ -178,8 +192,9 @@ impl Jwk {
             ),
             KeyKind::P256 => alg == A::ES256,
             KeyKind::P384 => alg == A::ES384,
+            KeyKind::P521 => alg == A::ES512,
             KeyKind::Ed25519 => alg == A::EdDSA,
-            KeyKind::Other => false,
+            KeyKind::X25519 | KeyKind::Other => false,
         };
         // RFC 9864 names EdDSA over Ed25519 also `Ed25519`.
         let named = |a: &str| a == alg.as_str() || (alg == A::EdDSA && a == "Ed25519");
@@ -189,12 +204,49 @@ impl Jwk {
 
     /// Whether `signature` over `input` under `alg` was made with this key.
     pub fn verify(&self, alg: Algorithm, input: &[u8], signature: &[u8]) -> bool {
-        let Some(key) = self.decoding.as_ref().filter(|_| self.verifies(alg)) else {
+        if !self.verifies(alg) {
             return false;
-        };
-        let signature = URL_SAFE_NO_PAD.encode(signature);
-        jsonwebtoken::crypto::verify(&signature, input, key, library_algorithm(alg))
-            .unwrap_or(false)
+        }
+        match (&self.check, library_algorithm(alg)) {
+            (Check::Library(key), Some(library)) => {
+                let signature = URL_SAFE_NO_PAD.encode(signature);
+                jsonwebtoken::crypto::verify(&signature, input, key, library).unwrap_or(false)
+            }
+            (Check::P521(point), None) => {
+                signature::UnparsedPublicKey::new(&signature::ECDSA_P521_SHA512_FIXED, point)
+                    .verify(input, signature)
+                    .is_ok()
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether content keys may be sent to this key under `alg`: its type, its `use` and its own `alg` all agree.
+    pub fn encrypts(&self, alg: KeyManagement) -> bool {
+        self.encryption_key().is_some_and(|kind| kind.takes(alg))
+            && self.usage.as_deref().is_none_or(|u| u == "enc")
+            && self.alg.as_deref().is_none_or(|a| a == alg.as_str())
+    }
+
+    /// What kind of encryption the key's type can receive, whatever its `use` says.
+    pub(super) const fn encryption_key(&self) -> Option<EncryptionKey> {
+        match self.kind {
+            KeyKind::Rsa => Some(EncryptionKey::Rsa),
+            KeyKind::P256 => Some(EncryptionKey::P256),
+            KeyKind::P384 => Some(EncryptionKey::P384),
+            KeyKind::X25519 => Some(EncryptionKey::X25519),
+            KeyKind::P521 | KeyKind::Ed25519 | KeyKind::Other => None,
+        }
+    }
+
+    /// The bytes of a public number, without base64; empty when there is no such member.
+    pub(super) fn number(&self, name: &str) -> Vec<u8> {
+        // `parse` has decoded what the key's type needs.
+        self.value
+            .get(name)
+            .and_then(Value::as_str)
+            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok())
+            .unwrap_or_default()
     }
 
     /// The JWK as its owner wrote it.
@@ -218,9 +270,10 @@ impl PartialEq for Jwk {
     }
 }
 
-const fn library_algorithm(alg: Algorithm) -> jsonwebtoken::Algorithm {
+/// `None` for what the JWS library does not know.
+const fn library_algorithm(alg: Algorithm) -> Option<jsonwebtoken::Algorithm> {
     use jsonwebtoken::Algorithm as L;
-    match alg {
+    Some(match alg {
         Algorithm::RS256 => L::RS256,
         Algorithm::RS384 => L::RS384,
         Algorithm::RS512 => L::RS512,
@@ -230,7 +283,8 @@ const fn library_algorithm(alg: Algorithm) -> jsonwebtoken::Algorithm {
         Algorithm::ES256 => L::ES256,
         Algorithm::ES384 => L::ES384,
         Algorithm::EdDSA => L::EdDSA,
-    }
+        Algorithm::ES512 => return None,
+    })
 }
 
 /// A JWK Set (RFC 7517 §5).
@@ -284,6 +338,14 @@ impl JwkSet {
     /// The key named `kid`, exactly.
     pub fn find(&self, kid: &str) -> Option<&Jwk> {
         self.keys.iter().find(|k| k.kid.as_deref() == Some(kid))
+    }
+
+    /// The key to encrypt to under `alg`: one that says `use: enc` before one that says nothing (OIDC Core 10.2).
+    pub fn for_encryption(&self, alg: KeyManagement) -> Option<&Jwk> {
+        let fitting = || self.keys.iter().filter(|k| k.encrypts(alg));
+        fitting()
+            .find(|k| k.usage.is_some())
+            .or_else(|| fitting().next())
     }
 
     pub fn to_value(&self) -> Value {
@@ -343,6 +405,14 @@ mod tests {
             (json!({"kty": "RSA", "n": x, "e": "AQAB"}), JwkError::Size),
             (
                 json!({"kty": "EC", "crv": "P-384", "x": x, "y": y}),
+                JwkError::Size,
+            ),
+            (
+                json!({"kty": "EC", "crv": "P-521", "x": x, "y": y}),
+                JwkError::Size,
+            ),
+            (
+                json!({"kty": "OKP", "crv": "X25519", "x": "AAAA"}),
                 JwkError::Size,
             ),
             (

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
 use crate::jose::{Jwk, json};
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, MacAlgorithm};
 
 /// The decoded JOSE header.
 #[derive(Debug, Clone)]
@@ -20,6 +20,22 @@ pub struct Header {
 }
 
 impl Header {
+    /// Reads a decoded header: one JSON object with an `alg`.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let members = json::parse_object(bytes).ok()?;
+        let text = |name: &str| match members.get(name) {
+            None => Some(None),
+            Some(Value::String(s)) => Some(Some(s.clone())),
+            Some(_) => None,
+        };
+        Some(Self {
+            alg: text("alg")??,
+            kid: text("kid")?,
+            typ: text("typ")?,
+            members,
+        })
+    }
+
     /// `alg`, if it is one of ours.
     pub fn algorithm(&self) -> Option<Algorithm> {
         match self.alg.as_str() {
@@ -31,14 +47,19 @@ impl Header {
 
     /// Whether `typ` is `expected`, by the media type rules of RFC 7515 §4.1.9 (`application/` optional, case ignored).
     pub fn is_typ(&self, expected: &str) -> bool {
-        self.typ.as_deref().is_some_and(|typ| {
-            let short = match typ.get(..12) {
-                Some(prefix) if prefix.eq_ignore_ascii_case("application/") => &typ[12..],
-                _ => typ,
-            };
-            short.eq_ignore_ascii_case(expected)
-        })
+        self.typ
+            .as_deref()
+            .is_some_and(|typ| is_media_type(typ, expected))
     }
+}
+
+/// RFC 7515 §4.1.9 and §4.1.10: `application/` may be left out, case does not count.
+pub(super) fn is_media_type(written: &str, expected: &str) -> bool {
+    let short = match written.get(..12) {
+        Some(prefix) if prefix.eq_ignore_ascii_case("application/") => &written[12..],
+        _ => written,
+    };
+    short.eq_ignore_ascii_case(expected)
 }
 
 /// A token that was split and decoded but whose signature nobody has checked.
@@ -83,20 +104,8 @@ impl<'a> UnverifiedJws<'a> {
         };
         let input = &token.as_bytes()[..header.len() + 1 + payload.len()];
         let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| JwsError::Form);
-        let members = json::parse_object(&decode(header)?).map_err(|_| JwsError::Header)?;
-        let text = |name: &str| match members.get(name) {
-            None => Ok(None),
-            Some(Value::String(s)) => Ok(Some(s.clone())),
-            Some(_) => Err(JwsError::Header),
-        };
-        let header = Header {
-            alg: text("alg")?.ok_or(JwsError::Header)?,
-            kid: text("kid")?,
-            typ: text("typ")?,
-            members: members.clone(),
-        };
         Ok(Self {
-            header,
+            header: Header::parse(&decode(header)?).ok_or(JwsError::Header)?,
             payload: decode(payload)?,
             input,
             signature: decode(signature)?,
@@ -119,13 +128,30 @@ impl<'a> UnverifiedJws<'a> {
 
     /// The header's algorithm, when it is `allowed` and nothing critical is demanded.
     pub fn checked_algorithm(&self, allowed: &[Algorithm]) -> Result<Algorithm, JwsError> {
-        if self.header.members.contains_key("crit") {
-            return Err(JwsError::Critical);
-        }
+        self.nothing_critical()?;
         self.header
             .algorithm()
             .filter(|a| allowed.contains(a))
             .ok_or(JwsError::Algorithm)
+    }
+
+    /// The same for signatures under a client secret.
+    pub fn checked_mac(&self, allowed: &[MacAlgorithm]) -> Result<MacAlgorithm, JwsError> {
+        self.nothing_critical()?;
+        self.header
+            .alg
+            .parse()
+            .ok()
+            .filter(|a| allowed.contains(a))
+            .ok_or(JwsError::Algorithm)
+    }
+
+    fn nothing_critical(&self) -> Result<(), JwsError> {
+        if self.header.members.contains_key("crit") {
+            Err(JwsError::Critical)
+        } else {
+            Ok(())
+        }
     }
 
     /// `header.payload` as signed.
@@ -188,6 +214,27 @@ mod tests {
             UnverifiedJws::parse(&altered, 4096)
                 .unwrap()
                 .verify(&key(), &[Algorithm::ES256]),
+            Err(JwsError::Signature)
+        );
+    }
+
+    /// RFC 7515 appendix A.4.
+    #[test]
+    fn rfc_7515_a4_verifies_on_p_521() {
+        let token = "eyJhbGciOiJFUzUxMiJ9.UGF5bG9hZA.AdwMgeerwtHoh-l192l60hp9wAHZFVJbLfD_UxMi70cwnZOYaRI1bKPWROc-mZZqwqT2SI-KGDKB34XO0aw_7XdtAG8GaSwFKdCAPZgoXD2YBJZCPEX3xKpRwcdOO8KpEHwJjyqOgzDO7iKvU8vcnwNrmxYbSW9ERBXukOXolLzeO_Jn";
+        let key = Jwk::parse(&serde_json::json!({"kty": "EC", "crv": "P-521",
+            "x": "AekpBQ8ST8a8VcfVOTNl353vSrDCLLJXmPk06wTjxrrjcBpXp5EOnYG_NjFZ6OvLFV1jSfS9tsz4qUxcWceqwQGk",
+            "y": "ADSmRA43Z1DSNx_RvcLI87cdL07l6jQyyBXMoxVg_l2Th-x3S1WDhjDly79ajL4Kkd0AZMaZmh9ubmf63e3kyMj2"}))
+        .unwrap();
+        let check = |token: &str, allowed: &[Algorithm]| {
+            UnverifiedJws::parse(token, 4096)
+                .unwrap()
+                .verify(&key, allowed)
+        };
+        assert_eq!(check(token, &[Algorithm::ES512]), Ok(()));
+        assert_eq!(check(token, &[Algorithm::ES256]), Err(JwsError::Algorithm));
+        assert_eq!(
+            check(&token.replacen("UGF5", "UGF4", 1), &Algorithm::ALL),
             Err(JwsError::Signature)
         );
     }

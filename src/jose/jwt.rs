@@ -4,8 +4,8 @@
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
-use crate::jose::{Header, JwkSet, JwsError, UnverifiedJws, json};
-use crate::oauth::Algorithm;
+use crate::jose::{ClientSecret, Header, JwkSet, JwsError, UnverifiedJws, json};
+use crate::oauth::{Algorithm, MacAlgorithm};
 
 /// Finds the key of a token and checks the signature with it.
 pub trait Keys {
@@ -64,11 +64,11 @@ pub enum Audience<'a> {
 
 /// Everything that a caller must say before it gets claims.
 #[derive(Debug, Clone, Copy)]
-pub struct Expected<'a> {
+pub struct Expected<'a, A = Algorithm> {
     pub issuer: &'a str,
     pub audience: Audience<'a>,
     pub typ: Typ<'a>,
-    pub algorithms: &'a [Algorithm],
+    pub algorithms: &'a [A],
     pub now: UnixTime,
     /// Seconds by which clocks may differ.
     pub leeway: i64,
@@ -114,6 +114,32 @@ pub fn verify(
 ) -> Result<Map<String, Value>, JwtError> {
     let jws = UnverifiedJws::parse(token, expected.limit)?;
     let alg = jws.checked_algorithm(expected.algorithms)?;
+    let claims = expected_claims(&jws, expected)?;
+    keys.check(&jws, alg)?;
+    Ok(claims)
+}
+
+/// The same for what a client signs with its secret (OIDC Core 10.1): `client_secret_jwt`, request objects.
+pub fn verify_with_secret(
+    token: &str,
+    secret: &ClientSecret,
+    expected: &Expected<'_, MacAlgorithm>,
+) -> Result<Map<String, Value>, JwtError> {
+    let jws = UnverifiedJws::parse(token, expected.limit)?;
+    let alg = jws.checked_mac(expected.algorithms)?;
+    let claims = expected_claims(&jws, expected)?;
+    if secret.verify(alg, jws.signing_input(), jws.signature()) {
+        Ok(claims)
+    } else {
+        Err(JwsError::Signature.into())
+    }
+}
+
+/// Everything but the signature.
+fn expected_claims<A>(
+    jws: &UnverifiedJws<'_>,
+    expected: &Expected<'_, A>,
+) -> Result<Map<String, Value>, JwtError> {
     check_typ(&jws.header, expected.typ)?;
     let claims = json::parse_object(&jws.payload).map_err(|_| JwtError::Payload)?;
     if claims
@@ -126,7 +152,6 @@ pub fn verify(
     }
     check_audience(claims.get("aud"), expected.audience)?;
     check_times(&claims, expected)?;
-    keys.check(&jws, alg)?;
     Ok(claims)
 }
 
@@ -161,7 +186,7 @@ fn check_audience(aud: Option<&Value>, expected: Audience<'_>) -> Result<(), Jwt
     }
 }
 
-fn check_times(claims: &Map<String, Value>, expected: &Expected<'_>) -> Result<(), JwtError> {
+fn check_times<A>(claims: &Map<String, Value>, expected: &Expected<'_, A>) -> Result<(), JwtError> {
     let exp = time(claims, "exp")?.ok_or(JwtError::Claim("exp"))?;
     if !expected.accept_expired && exp.plus(expected.leeway) <= expected.now {
         return Err(JwtError::Expired);
@@ -199,4 +224,69 @@ pub fn text<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'
         .get(name)
         .and_then(Value::as_str)
         .ok_or(JwtError::Claim(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_secret_verifies_only_what_is_expected() {
+        let secret = ClientSecret::new("0123456789abcdef0123456789abcdef".to_owned());
+        let expected = Expected {
+            issuer: "client",
+            audience: Audience::Contains(&["https://id.example"]),
+            typ: Typ::AbsentOr(&["JWT"]),
+            algorithms: &[MacAlgorithm::HS256],
+            now: UnixTime(1000),
+            leeway: 0,
+            accept_expired: false,
+            limit: 4096,
+        };
+        let claims = serde_json::json!({"iss": "client", "aud": "https://id.example", "exp": 1060});
+        let signed = |claims: &Value| {
+            secret
+                .sign(
+                    MacAlgorithm::HS256,
+                    Map::new(),
+                    claims.to_string().as_bytes(),
+                )
+                .unwrap()
+        };
+        let token = signed(&claims);
+        let verified = verify_with_secret(&token, &secret, &expected).unwrap();
+        assert_eq!(Value::Object(verified), claims);
+        let other = ClientSecret::new("0123456789abcdef0123456789abcdeg".to_owned());
+        let stronger = Expected {
+            algorithms: &[MacAlgorithm::HS384, MacAlgorithm::HS512],
+            ..expected
+        };
+        let later = Expected {
+            now: UnixTime(1060),
+            ..expected
+        };
+        for (secret, expected, error) in [
+            (&other, &expected, JwsError::Signature.into()),
+            (&secret, &stronger, JwsError::Algorithm.into()),
+            (&secret, &later, JwtError::Expired),
+        ] {
+            assert_eq!(verify_with_secret(&token, secret, expected), Err(error));
+        }
+        // The other door does not know the algorithm, whatever key is offered.
+        let asymmetric = Expected {
+            algorithms: &Algorithm::ALL[..],
+            issuer: "client",
+            audience: expected.audience,
+            typ: expected.typ,
+            now: expected.now,
+            leeway: 0,
+            accept_expired: false,
+            limit: 4096,
+        };
+        let anything = |_: &str, _: Algorithm, _: &[u8], _: &[u8]| true;
+        assert_eq!(
+            verify(&token, &anything, &asymmetric),
+            Err(JwsError::Algorithm.into())
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! The lives of keys. `kek` reads the key-encryption key, `vault` makes and unwraps private keys (nothing else holds
 //! their bytes), `record` is a key's life in the database, `policy` says how long each stage lasts, and `ring` is what
-//! the rooms above are handed as `Signer`, `Sealer` and `Indexer`.
+//! the rooms above are handed as `Signer`, `Decrypter`, `Sealer` and `Indexer`.
 
 mod kek;
 mod policy;

@@ -5,23 +5,26 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::crypto::Purpose;
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, EncryptionKey};
 
-/// How the signing keys of one purpose live.
+/// How the keys of one purpose live.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Lifetimes {
+pub struct Lifetimes<A = Algorithm> {
     /// One active key and one announced spare each.
-    pub algorithms: Vec<Algorithm>,
-    /// Seconds that a spare must have been published before it may sign.
+    pub algorithms: Vec<A>,
+    /// Seconds that a spare must have been announced before it may become active.
     pub announce: i64,
-    /// Seconds that a retired key stays published and verifies.
+    /// Seconds that a retired key stays published and verifies; an encryption key decrypts that long, unpublished.
     pub verify: i64,
 }
 
 /// The rotation policy of an entity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy(BTreeMap<Purpose, Lifetimes>);
+pub struct Policy {
+    signing: BTreeMap<Purpose, Lifetimes>,
+    encryption: Lifetimes<EncryptionKey>,
+}
 
 /// What is wrong with the policy file.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +42,7 @@ struct File {
     id_token: Lifetimes,
     client: Lifetimes,
     audit: Lifetimes,
+    encryption: Lifetimes<EncryptionKey>,
 }
 
 impl Policy {
@@ -56,16 +60,32 @@ impl Policy {
             (Purpose::Audit, file.audit),
         ];
         for (purpose, lifetimes) in &purposes {
-            if lifetimes.algorithms.is_empty() || lifetimes.announce < 0 || lifetimes.verify < 0 {
-                return Err(PolicyError::Empty(purpose.as_str()));
-            }
+            lifetimes.check(*purpose)?;
         }
-        Ok(Self(purposes.into()))
+        file.encryption.check(Purpose::Encryption)?;
+        Ok(Self {
+            signing: purposes.into(),
+            encryption: file.encryption,
+        })
     }
 
     /// `None` for purposes without signing keys.
     pub fn of(&self, purpose: Purpose) -> Option<&Lifetimes> {
-        self.0.get(&purpose)
+        self.signing.get(&purpose)
+    }
+
+    /// The kinds of keys that receive encryption.
+    pub const fn encryption(&self) -> &Lifetimes<EncryptionKey> {
+        &self.encryption
+    }
+}
+
+impl<A> Lifetimes<A> {
+    fn check(&self, purpose: Purpose) -> Result<(), PolicyError> {
+        if self.algorithms.is_empty() || self.announce < 0 || self.verify < 0 {
+            return Err(PolicyError::Empty(purpose.as_str()));
+        }
+        Ok(())
     }
 }
 
@@ -78,9 +98,15 @@ mod tests {
         let shipped = Policy::shipped().unwrap();
         assert_eq!(shipped.of(Purpose::IdToken).unwrap().algorithms.len(), 3);
         assert_eq!(shipped.of(Purpose::Seal), None);
+        assert_eq!(
+            shipped.encryption().algorithms,
+            [EncryptionKey::Rsa, EncryptionKey::P256]
+        );
         let text = include_str!("../../keys/policy.toml");
         assert!(Policy::parse(&text.replacen("[\"ES256\"]", "[]", 1)).is_err());
         assert!(Policy::parse(&text.replacen("ES256", "HS256", 1)).is_err());
+        assert!(Policy::parse(&text.replacen("\"RSA\", \"P-256\"", "", 1)).is_err());
+        assert!(Policy::parse(&text.replacen("\"P-256\"", "\"ES256\"", 1)).is_err());
         assert!(Policy::parse(&text.replacen("announce =", "anounce =", 1)).is_err());
     }
 }

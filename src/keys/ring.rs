@@ -1,5 +1,5 @@
-//! What signs now, what is published, what still verifies. The ring is read from the database once and again whenever
-//! its generation moves (another node, or the command line, changed a key).
+//! What signs and decrypts now, what is published, what still verifies. The ring is read from the database once and again
+//! whenever its generation moves (another node, or the command line, changed a key).
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,12 +13,15 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::symmetric::Symmetric;
-use super::vault::{LocalKey, Vault};
+use super::vault::{DecryptionKey, LocalKey, NewKey, Vault};
 use super::{Kek, KeyRecord, KeysError, Policy, Stage};
 use crate::clock::UnixTime;
-use crate::crypto::{BoxFuture, Indexer, Purpose, Sealer, SignError, Signer};
+use crate::crypto::{
+    BoxFuture, DecryptError, Decrypter, Indexer, Purpose, Recovery, Sealer, Secret, SignError,
+    Signer,
+};
 use crate::jose::{Jwk, jws};
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, EncryptionKey};
 use crate::random::Rng;
 use crate::store::{Store, bump_generation, generation};
 
@@ -32,7 +35,7 @@ pub struct Setup<'a> {
     pub vault: &'a Path,
     pub kek: Arc<Kek>,
     pub policy: Policy,
-    /// The signing purposes that the entity's role needs.
+    /// The signing purposes, and encryption, that the entity's role needs.
     pub purposes: &'a [Purpose],
 }
 
@@ -51,6 +54,10 @@ struct Snapshot {
     published: HashMap<Purpose, Arc<Value>>,
     /// Everything that may still be believed, by purpose and kid.
     verifying: HashMap<(Purpose, String), (Algorithm, Jwk)>,
+    /// Everything that may still decrypt, by kid.
+    decrypting: HashMap<String, DecryptionKey>,
+    /// The kid of the published key of each kind.
+    receiving: HashMap<EncryptionKey, String>,
     seal: Symmetric,
     data: Symmetric,
     index: Symmetric,
@@ -134,24 +141,35 @@ async fn make_missing(
         })
     };
     let mut fresh = Vec::new();
+    let mut make = |purpose: Purpose, alg: &str, generate: &dyn Fn() -> Result<NewKey, _>| {
+        for active in [true, false] {
+            if !has(purpose, alg, active) {
+                let new = generate()?;
+                fresh.push(KeyRecord {
+                    wrapped: Some(vault.wrap(purpose.as_str(), &new.kid, &new.private)),
+                    kid: new.kid,
+                    purpose: purpose.as_str().to_owned(),
+                    alg: alg.to_owned(),
+                    public_jwk: Some(new.public_jwk.to_string()),
+                    created_at: now,
+                    activated_at: active.then_some(now),
+                    retired_at: None,
+                    revoked_at: None,
+                });
+            }
+        }
+        Ok::<(), KeysError>(())
+    };
     for purpose in purposes {
         for alg in policy.of(*purpose).map_or(&[][..], |l| &l.algorithms) {
-            for active in [true, false] {
-                if !has(*purpose, alg.as_str(), active) {
-                    let new = LocalKey::generate(*alg)?;
-                    fresh.push(KeyRecord {
-                        wrapped: Some(vault.wrap(purpose.as_str(), &new.kid, &new.private)),
-                        kid: new.kid,
-                        purpose: purpose.as_str().to_owned(),
-                        alg: alg.as_str().to_owned(),
-                        public_jwk: Some(new.public_jwk.to_string()),
-                        created_at: now,
-                        activated_at: active.then_some(now),
-                        retired_at: None,
-                        revoked_at: None,
-                    });
-                }
-            }
+            make(*purpose, alg.as_str(), &|| LocalKey::generate(*alg))?;
+        }
+    }
+    if purposes.contains(&Purpose::Encryption) {
+        for kind in &policy.encryption().algorithms {
+            make(Purpose::Encryption, kind.as_str(), &|| {
+                DecryptionKey::generate(*kind)
+            })?;
         }
     }
     for (purpose, prefix) in [(Purpose::Seal, "sl_"), (Purpose::Data, "dt_")] {
@@ -234,6 +252,7 @@ async fn load(
     let mut active = HashMap::new();
     let mut published: HashMap<Purpose, Vec<Value>> = HashMap::new();
     let mut verifying = HashMap::new();
+    let (mut decrypting, mut receiving) = (HashMap::new(), HashMap::new());
     let (mut seal, mut data) = (Vec::new(), Vec::new());
     for record in &records {
         let damaged = |reason| KeysError::Record {
@@ -254,6 +273,34 @@ async fn load(
                 }
                 .insert(0, (record.kid.clone(), bytes));
             }
+            name if name == Purpose::Encryption.as_str() => {
+                let kind: EncryptionKey = record
+                    .alg
+                    .parse()
+                    .map_err(|_| damaged("its kind is unknown"))?;
+                match record.stage() {
+                    // Decrypts before anyone is told of it, so that no node is behind when it is published.
+                    Stage::Announced { .. } => {}
+                    Stage::Active { .. } => {
+                        let value = record
+                            .public_jwk
+                            .as_deref()
+                            .and_then(|text| serde_json::from_str(text).ok())
+                            .ok_or_else(|| damaged("its public half is damaged"))?;
+                        published
+                            .entry(Purpose::Encryption)
+                            .or_default()
+                            .push(value);
+                        receiving.insert(kind, record.kid.clone());
+                    }
+                    Stage::Retired { since } if now.since(since) < policy.encryption().verify => {}
+                    Stage::Retired { .. } | Stage::Revoked { .. } => continue,
+                }
+                let private = unwrapped(vault, record)?;
+                let key = DecryptionKey::parse(kind, &private)
+                    .ok_or_else(|| damaged("its bytes are damaged"))?;
+                decrypting.insert(record.kid.clone(), key);
+            }
             name => {
                 let Some(purpose) = SIGNING.into_iter().find(|p| p.as_str() == name) else {
                     continue;
@@ -273,11 +320,7 @@ async fn load(
                 let shown = match record.stage() {
                     Stage::Announced { .. } => true,
                     Stage::Active { .. } => {
-                        let wrapped = record
-                            .wrapped
-                            .as_deref()
-                            .ok_or_else(|| damaged("its bytes are missing"))?;
-                        let der = vault.unwrap(&record.purpose, &record.kid, wrapped)?;
+                        let der = unwrapped(vault, record)?;
                         let key = LocalKey::parse(alg, &der)
                             .ok_or_else(|| damaged("its bytes are damaged"))?;
                         active.insert((purpose, alg), (record.kid.clone(), key));
@@ -301,10 +344,20 @@ async fn load(
             .map(|(p, keys)| (p, Arc::new(json!({ "keys": keys }))))
             .collect(),
         verifying,
+        decrypting,
+        receiving,
         seal: Symmetric::new(vault.entity(), seal),
         data: Symmetric::new(vault.entity(), data),
         index: Symmetric::new(vault.entity(), vault.index_keys()?),
     })
+}
+
+fn unwrapped(vault: &Vault, record: &KeyRecord) -> Result<Zeroizing<Vec<u8>>, KeysError> {
+    let wrapped = record.wrapped.as_deref().ok_or_else(|| KeysError::Record {
+        kid: record.kid.clone(),
+        reason: "its bytes are missing",
+    })?;
+    Ok(vault.unwrap(&record.purpose, &record.kid, wrapped)?)
 }
 
 impl Signer for KeyRing {
@@ -355,6 +408,25 @@ impl Signer for KeyRing {
             return false;
         };
         *of == alg && jwk.verify(alg, input, signature)
+    }
+}
+
+impl Decrypter for KeyRing {
+    fn recover<'a>(
+        &'a self,
+        kid: Option<&'a str>,
+        what: Recovery<'a>,
+    ) -> BoxFuture<'a, Result<Secret<Vec<u8>>, DecryptError>> {
+        Box::pin(async move {
+            let snapshot = self.current();
+            let active = || snapshot.receiving.get(&what.kind()).map(String::as_str);
+            kid.or_else(active)
+                .and_then(|kid| snapshot.decrypting.get(kid))
+                .filter(|key| key.kind() == what.kind())
+                .ok_or(DecryptError::NoKey)?
+                .recover(what)
+                .ok_or(DecryptError::Failed)
+        })
     }
 }
 

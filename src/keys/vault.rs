@@ -1,5 +1,7 @@
 //! The only place that holds private key bytes: makes key pairs, wraps and unwraps them, keeps the index key in a file
-//! outside the database and its backups.
+//! outside the database and its backups. `decryption` is its part for keys that decrypt.
+
+mod decryption;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -21,6 +23,8 @@ use crate::jose::Jwk;
 use crate::oauth::Algorithm;
 use crate::random::Rng;
 
+pub(super) use decryption::DecryptionKey;
+
 /// What can go wrong with key material.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -29,7 +33,7 @@ pub enum VaultError {
     #[error("the key {0} is damaged")]
     Damaged(String),
     #[error("a key for {0} could not be made")]
-    Generate(Algorithm),
+    Generate(&'static str),
     #[error("keys for {0} are not made here")]
     Unsupported(Algorithm),
     #[error("the vault file {path}: {source}")]
@@ -66,7 +70,7 @@ pub(super) struct Vault {
 impl LocalKey {
     /// Makes a key pair for `alg`; RSA keys have 2048 bits.
     pub fn generate(alg: Algorithm) -> Result<NewKey, VaultError> {
-        let failed = |_| VaultError::Generate(alg);
+        let failed = |_| VaultError::Generate(alg.as_str());
         let der = match alg {
             Algorithm::RS256 | Algorithm::PS256 => {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048).map_err(failed)?;
@@ -84,10 +88,10 @@ impl LocalKey {
             other => return Err(VaultError::Unsupported(other)),
         };
         let public = Self::parse(alg, &der)
-            .ok_or(VaultError::Generate(alg))?
+            .ok_or(VaultError::Generate(alg.as_str()))?
             .public_jwk();
         let kid = Jwk::parse(&public)
-            .map_err(|_| VaultError::Generate(alg))?
+            .map_err(|_| VaultError::Generate(alg.as_str()))?
             .thumbprint()
             .to_owned();
         let mut public_jwk = public;

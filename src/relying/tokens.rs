@@ -334,6 +334,8 @@ fn library_algorithm(alg: Algorithm) -> CoreJwsSigningAlgorithm {
         Algorithm::PS512 => CoreJwsSigningAlgorithm::RsaSsaPssSha512,
         Algorithm::ES256 => CoreJwsSigningAlgorithm::EcdsaP256Sha256,
         Algorithm::ES384 => CoreJwsSigningAlgorithm::EcdsaP384Sha384,
+        // The crate knows the name and refuses the signature.
+        Algorithm::ES512 => CoreJwsSigningAlgorithm::EcdsaP521Sha512,
         Algorithm::EdDSA => CoreJwsSigningAlgorithm::EdDsa,
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use hefu::clock::UnixTime;
 use hefu::crypto::{Indexer, Purpose, Sealer, Signer};
-use hefu::jose::UnverifiedJws;
+use hefu::jose::jwe::{self, Accepted, JweError, Recipient};
+use hefu::jose::{Jwk, JwkSet, UnverifiedJws};
 use hefu::keys::{Kek, KeyRecord, KeyRing, KeysError, Policy, Setup, Stage, VaultError};
-use hefu::oauth::Algorithm;
+use hefu::oauth::{Algorithm, ContentEncryption, KeyManagement};
 use hefu::random::RngSource;
-use hefu::store::Store;
-use serde_json::Map;
+use hefu::store::{Store, bump_generation};
+use serde_json::{Map, Value};
 
 use crate::support::database::for_each_database;
 
@@ -174,6 +175,134 @@ async fn a_wrong_kek_or_a_lost_vault_is_said_and_nothing_is_made_anew() {
                 .unwrap()
                 .len(),
             13
+        );
+        Ok(())
+    })
+    .await;
+}
+
+fn encrypted(jwk: &Jwk, alg: KeyManagement) -> String {
+    jwe::encrypt_jwt(
+        "a.b.c",
+        Recipient::Key(jwk),
+        alg,
+        ContentEncryption::A256Gcm,
+        &mut RngSource::System.rng(),
+    )
+    .unwrap()
+}
+
+async fn decrypted(ring: &KeyRing, token: &str) -> Result<String, JweError> {
+    let accepted = Accepted {
+        algorithms: &KeyManagement::PUBLIC,
+        encryptions: &ContentEncryption::ALL,
+        limit: 8192,
+    };
+    let mut rng = RngSource::System.rng();
+    jwe::decrypt(token, jwe::Keys::Ours(ring), &accepted, &mut rng)
+        .await?
+        .jwt()
+        .map(str::to_owned)
+}
+
+#[tokio::test]
+async fn what_is_encrypted_to_us_opens_until_its_key_is_past() {
+    for_each_database(async |store| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut rng = RngSource::System.rng();
+        let kek = Arc::new(Kek::create_file(&folder.path().join("kek"), &mut rng).unwrap());
+        let vault = folder.path();
+        let setup = || Setup {
+            entity: "https://id.example",
+            vault,
+            kek: Arc::clone(&kek),
+            policy: Policy::shipped().unwrap(),
+            purposes: &[Purpose::Encryption],
+        };
+        let ring = KeyRing::open(&store, setup(), UnixTime(1000), &mut rng)
+            .await
+            .unwrap();
+        let node = KeyRing::open(&store, setup(), UnixTime(1000), &mut rng)
+            .await
+            .unwrap();
+        let published = JwkSet::parse_strict(&ring.published(Purpose::Encryption)).unwrap();
+        let kinds: Vec<_> = published
+            .iter()
+            .map(|k| (k.to_value()["kty"].clone(), k.usage.clone(), k.alg.clone()))
+            .collect();
+        let enc = Some("enc".to_owned());
+        assert!(kinds.contains(&("RSA".into(), enc.clone(), None)));
+        assert!(kinds.contains(&("EC".into(), enc, None)));
+        assert_eq!(kinds.len(), 2);
+
+        let mut tokens = Vec::new();
+        for alg in KeyManagement::PUBLIC {
+            let jwk = published.for_encryption(alg).unwrap();
+            let token = encrypted(jwk, alg);
+            // Without a kid it is the published key that is meant.
+            let mut unnamed = jwk.to_value();
+            unnamed.as_object_mut().unwrap().remove("kid");
+            let unnamed = encrypted(&Jwk::parse(&unnamed).unwrap(), alg);
+            for (ring, token) in [(&ring, &token), (&node, &token), (&ring, &unnamed)] {
+                assert_eq!(decrypted(ring, token).await.unwrap(), "a.b.c", "{alg}");
+            }
+            tokens.push(token);
+        }
+
+        // A spare is unpublished and decrypts already: no node is behind when it is published.
+        let mut conn = store.write().await?;
+        let records = KeyRecord::all(&mut conn).await?;
+        for spare in records
+            .iter()
+            .filter(|r| matches!(r.stage(), Stage::Announced { .. }))
+        {
+            let value: Value = serde_json::from_str(spare.public_jwk.as_ref().unwrap()).unwrap();
+            assert!(published.find(&spare.kid).is_none());
+            let jwk = Jwk::parse(&value).unwrap();
+            let alg = KeyManagement::PUBLIC.into_iter().find(|a| jwk.encrypts(*a));
+            let token = encrypted(&jwk, alg.unwrap());
+            assert_eq!(decrypted(&node, &token).await.unwrap(), "a.b.c");
+        }
+
+        // Retired: no longer published, decrypts for a day. The spare takes its place.
+        for change in [
+            "UPDATE keys SET retired_at = 2000 WHERE purpose = 'encryption' AND activated_at IS NOT NULL",
+            "UPDATE keys SET activated_at = 2000 WHERE purpose = 'encryption' AND activated_at IS NULL",
+        ] {
+            sqlx::query(change).execute(&mut *conn).await?;
+        }
+        bump_generation(&mut conn, "keys").await?;
+        conn.commit().await?;
+        assert!(ring.refresh(UnixTime(2000 + 86_399)).await.unwrap());
+        let next = JwkSet::parse_strict(&ring.published(Purpose::Encryption)).unwrap();
+        assert_eq!(next.iter().count(), 2);
+        for old in published.iter() {
+            assert!(next.find(old.kid.as_ref().unwrap()).is_none());
+        }
+        for token in &tokens {
+            assert_eq!(decrypted(&ring, token).await.unwrap(), "a.b.c");
+        }
+        node.refresh(UnixTime(2000 + 86_400)).await.unwrap();
+        for token in &tokens {
+            assert_eq!(decrypted(&node, token).await, Err(JweError::NoKey));
+        }
+
+        // Revoked: decrypts nothing, at once.
+        let mut conn = store.write().await?;
+        sqlx::query("UPDATE keys SET revoked_at = 2001 WHERE retired_at IS NOT NULL")
+            .execute(&mut *conn)
+            .await?;
+        bump_generation(&mut conn, "keys").await?;
+        conn.commit().await?;
+        ring.refresh(UnixTime(2001)).await.unwrap();
+        for token in &tokens {
+            assert_eq!(decrypted(&ring, token).await, Err(JweError::NoKey));
+        }
+        // An encryption key signs nothing.
+        assert!(
+            ring.sign(Purpose::Encryption, Algorithm::RS256, Map::new(), b"{}")
+                .await
+                .is_err()
         );
         Ok(())
     })

@@ -18,6 +18,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 
 pub use metadata::{JWKS_PATH, metadata};
+pub use read::{basic, form};
 
 use super::provider_house::{Provider, say_refusals};
 

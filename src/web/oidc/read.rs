@@ -13,7 +13,7 @@ use crate::web::error::{error_json, json_answer};
 use crate::web::house::House;
 
 /// A form body; any other type of body is not read.
-pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Error> {
+pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Error> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .and_then(|v| v.to_str().ok())
@@ -29,7 +29,7 @@ pub(super) fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Error
 }
 
 /// The pair of an `Authorization: Basic` header, each part form-decoded (RFC 6749 §2.3.1).
-pub(super) fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Error> {
+pub fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Error> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Ok(None);
     };

@@ -1,0 +1,232 @@
+//! The encryption algorithms hefu speaks (RFC 7518 §4.1 and §5.1, RFC 8037 §3.2). RSA1_5 and passwords are not in this list.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A JWE `alg` value: how the content key reaches its reader.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum KeyManagement {
+    #[serde(rename = "RSA-OAEP")]
+    RsaOaep,
+    #[serde(rename = "RSA-OAEP-256")]
+    RsaOaep256,
+    #[serde(rename = "ECDH-ES")]
+    EcdhEs,
+    #[serde(rename = "ECDH-ES+A128KW")]
+    EcdhEsA128Kw,
+    #[serde(rename = "ECDH-ES+A256KW")]
+    EcdhEsA256Kw,
+    #[serde(rename = "dir")]
+    Dir,
+    #[serde(rename = "A128KW")]
+    A128Kw,
+    #[serde(rename = "A256KW")]
+    A256Kw,
+}
+
+impl KeyManagement {
+    /// To a public key of the reader.
+    pub const PUBLIC: [Self; 5] = [
+        Self::RsaOaep,
+        Self::RsaOaep256,
+        Self::EcdhEs,
+        Self::EcdhEsA128Kw,
+        Self::EcdhEsA256Kw,
+    ];
+    /// Under a client secret that both hold (OIDC Core 10.2).
+    pub const SECRET: [Self; 3] = [Self::Dir, Self::A128Kw, Self::A256Kw];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RsaOaep => "RSA-OAEP",
+            Self::RsaOaep256 => "RSA-OAEP-256",
+            Self::EcdhEs => "ECDH-ES",
+            Self::EcdhEsA128Kw => "ECDH-ES+A128KW",
+            Self::EcdhEsA256Kw => "ECDH-ES+A256KW",
+            Self::Dir => "dir",
+            Self::A128Kw => "A128KW",
+            Self::A256Kw => "A256KW",
+        }
+    }
+}
+
+/// A JWE `enc` value: how the content is encrypted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum ContentEncryption {
+    #[serde(rename = "A128GCM")]
+    A128Gcm,
+    #[serde(rename = "A192GCM")]
+    A192Gcm,
+    #[serde(rename = "A256GCM")]
+    A256Gcm,
+    #[serde(rename = "A128CBC-HS256")]
+    A128CbcHs256,
+    #[serde(rename = "A192CBC-HS384")]
+    A192CbcHs384,
+    #[serde(rename = "A256CBC-HS512")]
+    A256CbcHs512,
+}
+
+impl ContentEncryption {
+    pub const ALL: [Self; 6] = [
+        Self::A128Gcm,
+        Self::A192Gcm,
+        Self::A256Gcm,
+        Self::A128CbcHs256,
+        Self::A192CbcHs384,
+        Self::A256CbcHs512,
+    ];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::A128Gcm => "A128GCM",
+            Self::A192Gcm => "A192GCM",
+            Self::A256Gcm => "A256GCM",
+            Self::A128CbcHs256 => "A128CBC-HS256",
+            Self::A192CbcHs384 => "A192CBC-HS384",
+            Self::A256CbcHs512 => "A256CBC-HS512",
+        }
+    }
+}
+
+/// What kind of key receives encryption.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum EncryptionKey {
+    #[serde(rename = "RSA")]
+    Rsa,
+    #[serde(rename = "P-256")]
+    P256,
+    #[serde(rename = "P-384")]
+    P384,
+    X25519,
+}
+
+impl EncryptionKey {
+    pub const ALL: [Self; 4] = [Self::Rsa, Self::P256, Self::P384, Self::X25519];
+
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Rsa => "RSA",
+            Self::P256 => "P-256",
+            Self::P384 => "P-384",
+            Self::X25519 => "X25519",
+        }
+    }
+
+    /// Whether a key of this kind can be used with `alg`.
+    pub const fn takes(self, alg: KeyManagement) -> bool {
+        use KeyManagement as K;
+        match alg {
+            K::RsaOaep | K::RsaOaep256 => matches!(self, Self::Rsa),
+            K::EcdhEs | K::EcdhEsA128Kw | K::EcdhEsA256Kw => !matches!(self, Self::Rsa),
+            K::Dir | K::A128Kw | K::A256Kw => false,
+        }
+    }
+}
+
+/// The name is not in our list; `RSA1_5` never is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("this encryption algorithm is not supported")]
+pub struct UnknownEncryption;
+
+impl fmt::Display for KeyManagement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for KeyManagement {
+    type Err = UnknownEncryption;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::PUBLIC
+            .into_iter()
+            .chain(Self::SECRET)
+            .find(|a| a.as_str() == s)
+            .ok_or(UnknownEncryption)
+    }
+}
+
+impl fmt::Display for ContentEncryption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ContentEncryption {
+    type Err = UnknownEncryption;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|e| e.as_str() == s)
+            .ok_or(UnknownEncryption)
+    }
+}
+
+impl fmt::Display for EncryptionKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for EncryptionKey {
+    type Err = UnknownEncryption;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|k| k.as_str() == s)
+            .ok_or(UnknownEncryption)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_written_and_weak_ones_are_unknown() {
+        for alg in KeyManagement::PUBLIC
+            .into_iter()
+            .chain(KeyManagement::SECRET)
+        {
+            assert_eq!(alg.as_str().parse(), Ok(alg));
+            assert_eq!(serde_json::to_value(alg).unwrap(), alg.as_str());
+        }
+        for enc in ContentEncryption::ALL {
+            assert_eq!(enc.as_str().parse(), Ok(enc));
+            assert_eq!(serde_json::to_value(enc).unwrap(), enc.as_str());
+        }
+        for key in EncryptionKey::ALL {
+            assert_eq!(key.as_str().parse(), Ok(key));
+            assert_eq!(serde_json::to_value(key).unwrap(), key.as_str());
+        }
+        for unknown in [
+            "RSA1_5",
+            "PBES2-HS256+A128KW",
+            "A128GCMKW",
+            "none",
+            "rsa-oaep",
+            "",
+        ] {
+            assert_eq!(
+                unknown.parse::<KeyManagement>(),
+                Err(UnknownEncryption),
+                "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_takes_only_its_own_family() {
+        use KeyManagement as K;
+        assert!(EncryptionKey::Rsa.takes(K::RsaOaep) && !EncryptionKey::Rsa.takes(K::EcdhEs));
+        assert!(EncryptionKey::P256.takes(K::EcdhEs) && !EncryptionKey::P256.takes(K::RsaOaep256));
+        for key in EncryptionKey::ALL {
+            assert!(K::SECRET.into_iter().all(|alg| !key.takes(alg)));
+        }
+    }
+}
