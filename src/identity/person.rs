@@ -1,5 +1,7 @@
 //! A person's account: created with a phone, later bound to a real name (`binding`). Personal columns are encrypted for their row.
 
+use sqlx::Connection as _;
+
 use crate::clock::UnixTime;
 use crate::crypto::{Indexer, Sealer};
 use crate::id::PersonId;
@@ -180,23 +182,15 @@ pub async fn attach_phone(
     phone: &Phone,
     now: UnixTime,
 ) -> Result<Option<PersonId>, Error> {
-    let holder = by_phone(conn, keys.indexer, phone).await?;
-    let mut changed: Vec<&PersonId> = holder.iter().chain([person]).collect();
-    // In one order: two who exchange their phones would wait for each other for ever.
-    changed.sort();
-    for id in changed {
-        hold(conn, id).await?;
-    }
-    sqlx::query("DELETE FROM phones WHERE person = $1")
-        .bind(person)
-        .execute(&mut *conn)
-        .await?;
-    let mut former = None;
-    for hash in keys.indexer.indices(PHONE_INDEX, phone.e164().as_bytes()) {
-        if let Some(other) = claim_phone(conn, &hash, person, now).await? {
-            former = Some(other);
+    let former = loop {
+        // What was taken hold of in vain is let go with the savepoint: nobody waits while holding what others wait for.
+        let mut attempt = conn.begin().await?;
+        if let Some(former) = claim_phone(&mut attempt, keys.indexer, person, phone, now).await? {
+            attempt.commit().await?;
+            break former;
         }
-    }
+        attempt.rollback().await?;
+    };
     if let Some(former) = &former {
         detach_phone(conn, former).await?;
     }
@@ -245,36 +239,35 @@ async fn hold(conn: &mut Conn, person: &PersonId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Puts `person` under `hash`, and says who stood there before. Two at once: the row decides, the later one finds the earlier.
+/// Puts `person` under the hashes of `phone` in place of whoever holds it now, who is returned. Both accounts' rows are held first, in one
+/// order: two who exchange their phones would wait for each other for ever. `None`: somebody was faster, whose row is not held.
 async fn claim_phone(
     conn: &mut Conn,
-    hash: &[u8],
+    indexer: &dyn Indexer,
     person: &PersonId,
+    phone: &Phone,
     now: UnixTime,
-) -> Result<Option<PersonId>, Error> {
-    loop {
-        let inserted: Option<PersonId> = sqlx::query_scalar(
-            "INSERT INTO phones (hash, person, verified_at) VALUES ($1, $2, $3)
-             ON CONFLICT (hash) DO NOTHING RETURNING person",
-        )
-        .bind(hash)
+) -> Result<Option<Option<PersonId>>, Error> {
+    let holder = by_phone(conn, indexer, phone).await?;
+    let mut changed: Vec<&PersonId> = holder.iter().chain([person]).collect();
+    changed.sort();
+    for id in changed {
+        hold(conn, id).await?;
+    }
+    // Nobody takes a phone from an account without holding its row, so from here on the holder stays.
+    if by_phone(conn, indexer, phone).await? != holder {
+        return Ok(None);
+    }
+    sqlx::query("DELETE FROM phones WHERE person = $1")
         .bind(person)
-        .bind(now)
-        .fetch_optional(&mut *conn)
+        .execute(&mut *conn)
         .await?;
-        if inserted.is_some() {
-            return Ok(None);
-        }
-        let Some(holder) =
-            sqlx::query_scalar::<_, PersonId>("SELECT person FROM phones WHERE hash = $1")
-                .bind(hash)
-                .fetch_optional(&mut *conn)
-                .await?
-        else {
-            continue;
-        };
-        let moved: Option<PersonId> = sqlx::query_scalar(
-            "UPDATE phones SET person = $2, verified_at = $3 WHERE hash = $1 AND person = $4 RETURNING person",
+    for hash in indexer.indices(PHONE_INDEX, phone.e164().as_bytes()) {
+        let ours: Option<PersonId> = sqlx::query_scalar(
+            "INSERT INTO phones (hash, person, verified_at) VALUES ($1, $2, $3)
+             ON CONFLICT (hash) DO UPDATE SET person = excluded.person, verified_at = excluded.verified_at
+               WHERE phones.person = $4
+             RETURNING person",
         )
         .bind(hash)
         .bind(person)
@@ -282,10 +275,12 @@ async fn claim_phone(
         .bind(&holder)
         .fetch_optional(&mut *conn)
         .await?;
-        if moved.is_some() {
-            return Ok((holder != *person).then_some(holder));
+        // Nobody held it, and somebody else was first.
+        if ours.is_none() {
+            return Ok(None);
         }
     }
+    Ok(Some(holder.filter(|holder| holder != person)))
 }
 
 /// Remembers for the account how pages shall be.
