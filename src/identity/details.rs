@@ -77,6 +77,10 @@ impl Detail {
             Err(bad())
         }
     }
+
+    pub const fn value(&self) -> &Value {
+        &self.value
+    }
 }
 
 impl Form {
@@ -84,7 +88,7 @@ impl Form {
         let plain = |text: &str| {
             !text.trim().is_empty()
                 && text.chars().count() <= LONGEST
-                && !text.chars().any(char::is_control)
+                && !text.chars().any(|c| c.is_control() || is_direction(c))
         };
         match (self, value) {
             (Self::Text, Value::String(text)) => plain(text),
@@ -114,6 +118,11 @@ impl Form {
             _ => false,
         }
     }
+}
+
+/// Marks that turn the direction of writing: in a name they only serve to deceive.
+const fn is_direction(c: char) -> bool {
+    matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The column, as it is named to the `Sealer`.
@@ -177,6 +186,25 @@ pub async fn all(
     Ok((told, changed))
 }
 
+/// An address as a person reads it (OIDC Core 5.1.1): as it was formatted, else its parts.
+pub fn in_one_line(address: &Value) -> String {
+    let part = |name: &str| address.get(name).and_then(Value::as_str);
+    part("formatted").map_or_else(
+        || {
+            let parts = [
+                "country",
+                "region",
+                "locality",
+                "street_address",
+                "postal_code",
+            ];
+            let parts: Vec<&str> = parts.into_iter().filter_map(part).collect();
+            parts.join(" ")
+        },
+        |whole| whole.replace('\n', " "),
+    )
+}
+
 /// Whether any of these claims is kept here.
 pub fn has(claim: &str) -> bool {
     CLAIMS.iter().any(|(known, _)| *known == claim)
@@ -199,6 +227,7 @@ mod tests {
             ("nickname", json!("小甲"), true),
             ("nickname", json!(""), false),
             ("nickname", json!("a\u{0}b"), false),
+            ("nickname", json!("a\u{202e}b"), false),
             ("nickname", json!("长".repeat(201)), false),
             ("nickname", json!(1), false),
             ("email", json!("jia@example.cn"), true),

@@ -163,26 +163,7 @@ pub async fn masked_claims(
         *value = "****-**-**".into();
     }
     if let Some(value) = shown.get_mut("address") {
-        *value = in_one_line(value).into();
+        *value = details::in_one_line(value).into();
     }
     Ok(shown)
-}
-
-/// An address as a person reads it (OIDC Core 5.1.1): as it was formatted, else its parts.
-fn in_one_line(address: &Value) -> String {
-    let part = |name: &str| address.get(name).and_then(Value::as_str);
-    part("formatted").map_or_else(
-        || {
-            let parts = [
-                "country",
-                "region",
-                "locality",
-                "street_address",
-                "postal_code",
-            ];
-            let parts: Vec<&str> = parts.into_iter().filter_map(part).collect();
-            parts.join(" ")
-        },
-        |whole| whole.replace('\n', " "),
-    )
 }

@@ -11,6 +11,7 @@ mod appearance;
 mod centre;
 mod codes;
 mod create;
+mod details;
 pub mod entry;
 mod form;
 mod login;
@@ -213,6 +214,7 @@ fn account() -> Router<AccountHouse> {
             get(phone_code).post(phone::submit_phone_code),
         )
         .route("/account/phone/resend", post(phone_resend))
+        .route("/account/details", get(details::show).post(details::submit))
         .route(
             "/account/password",
             get(centre::show_password).post(centre::submit_password),

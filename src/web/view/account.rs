@@ -122,6 +122,22 @@ pub fn device(user_agent: &str) -> String {
     }
 }
 
+/// `/account/details`
+#[derive(Debug, Template)]
+#[template(path = "account_details.html")]
+pub struct Details {
+    pub frame: Frame,
+    pub nickname: String,
+    pub email: String,
+    pub address: String,
+}
+
+impl Details {
+    pub fn heading(&self) -> Message {
+        Message::new("details-heading")
+    }
+}
+
 /// `/account/passkeys/add`
 #[derive(Debug, Template)]
 #[template(path = "passkey_add.html")]

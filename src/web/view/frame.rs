@@ -280,10 +280,11 @@ pub enum Notice {
     SessionsEnded,
     ConsentWithdrawn,
     AppearanceChanged,
+    DetailsSaved,
 }
 
 impl Notice {
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::AccountCreated,
         Self::Verified,
         Self::Provisional,
@@ -297,6 +298,7 @@ impl Notice {
         Self::SessionsEnded,
         Self::ConsentWithdrawn,
         Self::AppearanceChanged,
+        Self::DetailsSaved,
     ];
 
     /// The notice of a code; a code that is none says nothing.
@@ -326,6 +328,7 @@ impl Notice {
             Self::SessionEnded => "notice-session-ended",
             Self::SessionsEnded => "notice-sessions-ended",
             Self::ConsentWithdrawn => "notice-consent-withdrawn",
+            Self::DetailsSaved => "notice-details-saved",
             Self::AppearanceChanged => "notice-appearance-changed",
         }
     }

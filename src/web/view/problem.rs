@@ -50,6 +50,9 @@ pub enum Problem {
     },
     PasskeyFailed,
     PasskeyNameInvalid,
+    NicknameInvalid,
+    EmailInvalid,
+    AddressInvalid,
     NothingChosen,
     /// The form lay too long, or came from elsewhere.
     FormStale,
@@ -73,6 +76,9 @@ impl Problem {
             Self::NameMissing | Self::NameInvalid => "name",
             Self::NumberMissing | Self::NumberOld | Self::NumberInvalid => "number",
             Self::PasskeyNameInvalid => "passkey-name",
+            Self::NicknameInvalid => "nickname",
+            Self::EmailInvalid => "email",
+            Self::AddressInvalid => "address",
             Self::LoginRefused
             | Self::TooManyTries { .. }
             | Self::CodeTooSoon { .. }
@@ -129,6 +135,9 @@ impl Problem {
             }
             Self::PasskeyFailed => Message::new("problem-passkey-failed"),
             Self::PasskeyNameInvalid => Message::new("problem-passkey-name-invalid"),
+            Self::NicknameInvalid => Message::new("problem-nickname-invalid"),
+            Self::EmailInvalid => Message::new("problem-email-invalid"),
+            Self::AddressInvalid => Message::new("problem-address-invalid"),
             Self::NothingChosen => Message::new("problem-nothing-chosen"),
             Self::FormStale => Message::new("problem-form-stale"),
         }

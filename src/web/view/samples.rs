@@ -3,7 +3,8 @@
 use super::{
     Asking, Frame, Hop, Language, Page, Place, Problem, Vouched, Way,
     account::{
-        Act, AddPasskey, ConfirmAct, Overview, Passkey, Person, Platform, RenamePasskey, Session,
+        Act, AddPasskey, ConfirmAct, Details, Overview, Passkey, Person, Platform, RenamePasskey,
+        Session,
     },
     authority::{AuthorityHome, Vouchee},
     demo::{DemoEntity, DemoIndex, DemoPerson},
@@ -478,6 +479,16 @@ impl Set {
                 frame: self.provider(),
                 name: "Chrome · Linux".to_owned(),
                 door: door(),
+            }
+            .html(),
+        );
+        add(
+            "Details",
+            Details {
+                frame: self.provider().with_problem(Problem::EmailInvalid),
+                nickname: "小甲".to_owned(),
+                email: "jia@".to_owned(),
+                address: String::new(),
             }
             .html(),
         );

@@ -374,3 +374,58 @@ async fn how_pages_look_is_the_accounts_and_holds_on_every_device() {
 async fn page_token(browser: &mut Browser<'_>) -> String {
     browser.get("/account").await.csrf()
 }
+
+#[tokio::test]
+async fn contact_details_are_told_changed_and_taken_back() {
+    let house = TestHouse::new().await;
+    let mut browser = house.browser();
+    browser.log_in("14000000001").await;
+    let id = house.holder_of("14000000001").await.unwrap();
+    let told = async || {
+        let mut conn = house.store.read().await.unwrap();
+        hefu::identity::details::all(&mut conn, &*house.ring, &id)
+            .await
+            .unwrap()
+    };
+    assert!(browser.get("/account").await.has("change-details"));
+    let form = |nickname, email, address| {
+        [
+            ("nickname", nickname),
+            ("email", email),
+            ("address", address),
+        ]
+    };
+    // Nothing of a form with a mistake is kept, and what was typed stays.
+    for (bad, problem) in [
+        (form("小甲", "jia@", ""), "email-problem"),
+        (form("小\u{202e}甲", "", ""), "nickname-problem"),
+        (form("", "", "某路\u{0}"), "address-problem"),
+    ] {
+        let page = browser.submit("/account/details", &bad).await;
+        assert_eq!(page.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(page.has(problem), "{problem}");
+        assert!(told().await.0.is_empty());
+    }
+    let good = form(" 小甲 <b>", "jia@example.cn", "某市某路 1 号");
+    browser.submit("/account/details", &good).await;
+    assert_eq!(browser.at, "/account?notice=details-saved");
+    let (kept, at) = told().await;
+    assert_eq!(
+        serde_json::Value::Object(kept),
+        serde_json::json!({"nickname": "小甲 <b>", "email": "jia@example.cn", "address": {"formatted": "某市某路 1 号"}})
+    );
+    let page = browser.get("/account/details").await;
+    assert!(page.body.contains("小甲 &#60;b&#62;") && page.body.contains("某市某路 1 号"));
+    // Saved again unchanged, nothing is newer; emptied, it is gone.
+    house.clock.advance(60);
+    browser.submit("/account/details", &good).await;
+    assert_eq!(told().await.1, at);
+    browser
+        .submit("/account/details", &form("", "jia@example.cn", ""))
+        .await;
+    let (kept, _) = told().await;
+    assert_eq!(
+        serde_json::Value::Object(kept),
+        serde_json::json!({"email": "jia@example.cn"})
+    );
+}
