@@ -75,6 +75,14 @@ impl Client {
                 .filter(|alg| ISSUED.contains(alg))
                 .ok_or(MetadataError::Value("id_token_signed_response_alg"))?,
         };
+        let certificate_bound = reader.flag("tls_client_certificate_bound_access_tokens")?;
+        // FAPI 2.0 §5.3.2.1: sender-constrained tokens only; one of the two ways.
+        let dpop_bound = reader.flag("dpop_bound_access_tokens")?
+            || (profile == Profile::Fapi2 && !certificate_bound);
+        // What comes through the browser cannot be bound.
+        if (dpop_bound || certificate_bound) && response_types.iter().any(|t| t.token) {
+            return Err(MetadataError::Value("response_types"));
+        }
         let required = metadata.get("hefu_acr_required") == Some(&Value::Bool(true));
         let acr = reader.list("default_acr_values")?.unwrap_or_default();
         Ok(Self {
@@ -93,6 +101,8 @@ impl Client {
             require_auth_time: reader.flag("require_auth_time")?,
             require_pushed_requests: profile == Profile::Fapi2 // FAPI 2.0 §5.3.2.2
                 || reader.flag("require_pushed_authorization_requests")?,
+            dpop_bound,
+            certificate_bound,
             back_channel: reader
                 .url("backchannel_logout_uri")?
                 .map(|uri| {

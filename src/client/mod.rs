@@ -83,6 +83,10 @@ pub struct Client {
     pub default_max_age: Option<i64>,
     pub require_auth_time: bool,
     pub require_pushed_requests: bool,
+    /// Tokens only for a key whose possession is proven (`dpop_bound_access_tokens`, RFC 9449 §5.2).
+    pub dpop_bound: bool,
+    /// Tokens only for the certificate shown in TLS (`tls_client_certificate_bound_access_tokens`, RFC 8705 §3.4).
+    pub certificate_bound: bool,
     pub back_channel: Option<BackChannel>,
     /// `None`: every scope the provider has.
     pub scope_limit: Option<Scope>,
@@ -96,7 +100,12 @@ pub const ISSUED: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorith
 impl Client {
     /// Whether PKCE may not be left out: public clients (RFC 9700 §2.1.1), those of the federation and of FAPI 2.0 (§5.3.2.2).
     pub fn requires_pkce(&self) -> bool {
-        self.profile != Profile::Oidc || self.authentication == Authentication::None
+        self.profile != Profile::Oidc || self.is_public()
+    }
+
+    /// Whether it has no way to prove itself; then its refresh tokens are bound to what it proved when it got them.
+    pub fn is_public(&self) -> bool {
+        self.authentication == Authentication::None
     }
 
     /// Whether it may have refresh tokens.

@@ -22,6 +22,8 @@ pub struct Provider {
     /// Logins that one source may begin in an hour, counting what must be stored for them: high, since a province may sit
     /// behind one address.
     pub begun_per_source: i64,
+    /// Whether DPoP proofs must hold a nonce of ours (RFC 9449 §8): safe from proofs made in advance, one more round trip.
+    pub dpop_nonces: bool,
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
@@ -40,6 +42,7 @@ impl Default for Provider {
             consent_lifetime: 365 * 86_400,
             par_lifetime: 90,
             begun_per_source: 20_000,
+            dpop_nonces: false,
             clients: Vec::new(),
         }
     }

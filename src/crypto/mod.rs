@@ -2,6 +2,7 @@
 //! Where private keys live is known to `keys` alone; formats of tokens live in `jose`.
 
 mod aead;
+mod certificate;
 mod digest;
 mod secret;
 
@@ -15,6 +16,7 @@ use crate::clock::UnixTime;
 use crate::oauth::{Algorithm, EncryptionKey, KeyManagement};
 
 pub use aead::{AeadError, AeadKey};
+pub use certificate::ClientCertificate;
 pub use digest::{constant_time_eq, hmac_sha256, left_half, left_half_mac, sha256, thumb};
 pub use secret::Secret;
 

@@ -3,6 +3,7 @@
 //! by `oauth`.
 
 mod client_secret;
+pub mod embedded;
 pub mod json;
 pub mod jwe;
 pub mod jwk;

@@ -277,6 +277,7 @@ impl Rules<'_> {
         let terms = Terms {
             redirect_uri: request.answer.redirect_uri.clone(),
             code_challenge: request.code_challenge.clone(),
+            dpop_jkt: request.dpop_jkt.clone(),
             scope: request.scope.clone(),
             claims: request.claims.clone(),
             nonce: request.nonce.clone(),

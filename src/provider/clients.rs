@@ -201,6 +201,8 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         default_max_age: party.default_max_age,
         require_auth_time: party.require_auth_time,
         require_pushed_requests: party.require_pushed_authorization_requests,
+        dpop_bound: false,
+        certificate_bound: false,
         back_channel: party
             .backchannel_logout_uri
             .as_deref()

@@ -7,6 +7,7 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 
 use super::claims::ClaimsRequest;
+use super::confirmation::Confirmation;
 use crate::clock::UnixTime;
 use crate::consent;
 use crate::crypto::{Secret, constant_time_eq, sha256, thumb};
@@ -30,6 +31,8 @@ pub struct Grant {
     pub offline_until: Option<UnixTime>,
     /// Nothing issued from it lives longer.
     pub expires_at: UnixTime,
+    /// What the tokens of this answer are bound to: proven in the request that asks for them, never stored with the grant.
+    pub confirmation: Confirmation,
 }
 
 /// What the code is bound to, what the tokens will say, and what is needed when the session ends and the client is far.
@@ -38,6 +41,9 @@ pub struct Terms {
     pub redirect_uri: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// The key that alone may redeem the code (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     pub scope: Scope,
     #[serde(default)]
     pub claims: ClaimsRequest,
@@ -102,6 +108,7 @@ impl Grant {
             terms: serde_json::from_str(&terms).map_err(|e| Error::Decode(Box::new(e)))?,
             offline_until: row.try_get("offline_until")?,
             expires_at: row.try_get("expires_at")?,
+            confirmation: Confirmation::default(),
         })
     }
 }
@@ -171,15 +178,22 @@ pub async fn redeem(
 }
 
 impl Grant {
-    /// Whether the redeemer is the one who asked: same redirect URI, and the verifier of the challenge (RFC 7636 §4.6).
+    /// Whether the redeemer is the one who asked: same redirect URI, the verifier of the challenge (RFC 7636 §4.6), and the
+    /// key that was named (RFC 9449 §10).
     pub fn check_binding(
         &self,
         redirect_uri: Option<&str>,
         verifier: Option<&str>,
+        jkt: Option<&str>,
     ) -> Result<(), oauth::Error> {
         if redirect_uri != Some(self.terms.redirect_uri.as_str()) {
             return Err(oauth::Error::invalid_grant(
                 "redirect_uri is not that of the authorization request",
+            ));
+        }
+        if self.terms.dpop_jkt.is_some() && self.terms.dpop_jkt.as_deref() != jkt {
+            return Err(oauth::Error::invalid_grant(
+                "the code is bound to another key than that of the DPoP proof",
             ));
         }
         match (&self.terms.code_challenge, verifier) {
@@ -220,46 +234,52 @@ pub async fn find(conn: &mut Conn, id: &str, now: UnixTime) -> Result<Option<Gra
         .transpose()
 }
 
-/// A new refresh token of the grant.
+/// A new refresh token of the grant; `bound_to`: that of a public client (`bond`).
 pub async fn issue_refresh_token(
     conn: &mut Conn,
     rng: &mut Rng,
     grant: &Grant,
+    bound_to: Option<&str>,
     lives: Lives,
     now: UnixTime,
 ) -> Result<Secret<String>, Error> {
     let token = rng.token();
     let expires_at = now.plus(lives.refresh_token).min(grant.expires_at);
     sqlx::query(
-        "INSERT INTO refresh_tokens (token, grant_id, scope, issued_at, expires_at) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO refresh_tokens (token, grant_id, scope, issued_at, expires_at, confirmation) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(sha256(token.as_bytes()).to_vec())
     .bind(&grant.id)
     .bind(grant.terms.scope.to_string())
     .bind(now)
     .bind(expires_at)
+    .bind(bound_to)
     .execute(conn)
     .await?;
     Ok(Secret::new(token))
 }
 
 /// Uses a refresh token of this client. A token repeated within the grace gets a sibling; one repeated later was stolen,
-/// by whoever came first or second, and ends the family (RFC 9700 §4.14.2).
+/// by whoever came first or second, and ends the family (RFC 9700 §4.14.2). A bound one is a stranger's to whoever does not
+/// prove what it is bound to: nothing happens to it.
 pub async fn refresh(
     conn: &mut Conn,
     token: &str,
     client: &ClientId,
+    bound_to: Option<&str>,
     now: UnixTime,
 ) -> Result<Option<Grant>, Error> {
     let hash = sha256(token.as_bytes()).to_vec();
     let used: Option<String> = sqlx::query_scalar(
         "UPDATE refresh_tokens SET used_at = $1 WHERE token = $2 AND used_at IS NULL AND expires_at > $1
+           AND (confirmation IS NULL OR confirmation = $4)
            AND EXISTS (SELECT 1 FROM grants WHERE grants.id = refresh_tokens.grant_id AND grants.client = $3)
          RETURNING grant_id",
     )
     .bind(now)
     .bind(hash.clone())
     .bind(client)
+    .bind(bound_to)
     .fetch_optional(&mut *conn)
     .await?;
     let grant = if let Some(grant) = used {
@@ -267,11 +287,13 @@ pub async fn refresh(
     } else {
         let before = sqlx::query(
             "SELECT grant_id, used_at FROM refresh_tokens WHERE token = $1 AND used_at IS NOT NULL AND expires_at > $2
+               AND (confirmation IS NULL OR confirmation = $4)
                AND EXISTS (SELECT 1 FROM grants WHERE grants.id = refresh_tokens.grant_id AND grants.client = $3)",
         )
         .bind(hash)
         .bind(now)
         .bind(client)
+        .bind(bound_to)
         .fetch_optional(&mut *conn)
         .await?;
         let Some(before) = before else {
@@ -286,6 +308,32 @@ pub async fn refresh(
         grant
     };
     find(conn, &grant, now).await
+}
+
+/// Uses a refresh token that stays the same, for clients whose tokens are not rotated (FAPI 2.0 §5.3.2.1): each use puts off
+/// its end by `lives.refresh_token`.
+pub async fn refresh_again(
+    conn: &mut Conn,
+    token: &str,
+    client: &ClientId,
+    lives: Lives,
+    now: UnixTime,
+) -> Result<Option<Grant>, Error> {
+    let grant: Option<String> = sqlx::query_scalar(
+        "UPDATE refresh_tokens SET expires_at = $1 WHERE token = $2 AND used_at IS NULL AND expires_at > $3
+           AND EXISTS (SELECT 1 FROM grants WHERE grants.id = refresh_tokens.grant_id AND grants.client = $4)
+         RETURNING grant_id",
+    )
+    .bind(now.plus(lives.refresh_token))
+    .bind(sha256(token.as_bytes()).to_vec())
+    .bind(now)
+    .bind(client)
+    .fetch_optional(&mut *conn)
+    .await?;
+    match grant {
+        Some(grant) => find(conn, &grant, now).await,
+        None => Ok(None),
+    }
 }
 
 /// Ends a grant with everything issued from it; whether it was in force.

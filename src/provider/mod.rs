@@ -8,6 +8,8 @@ pub mod authorize;
 pub mod begun;
 pub mod claims;
 pub mod clients;
+pub mod confirmation;
+pub mod dpop;
 pub mod grants;
 pub mod interaction;
 pub mod logout;

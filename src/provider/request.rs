@@ -41,6 +41,9 @@ pub struct AuthorizationRequest {
     /// S256 only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code_challenge: Option<String>,
+    /// Thumbprint of the key that alone may redeem the code (RFC 9449 §10).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dpop_jkt: Option<String>,
     /// The `sub` that an `id_token_hint` or the `claims` parameter names.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hinted_sub: Option<String>,
@@ -151,6 +154,7 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
     response_type(parameters).map_err(refuse)?;
     let scope = scope(parameters, client).map_err(refuse)?;
     let code_challenge = pkce(parameters, client).map_err(refuse)?;
+    let dpop_jkt = dpop_jkt(parameters).map_err(refuse)?;
     let prompt = prompt(parameters).map_err(refuse)?;
     let nonce = nonce(parameters).map_err(refuse)?;
     let max_age = max_age(parameters, client).map_err(refuse)?;
@@ -174,6 +178,7 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
             .get("ui_locales")
             .map(|s| s.chars().take(200).collect()),
         code_challenge,
+        dpop_jkt,
         hinted_sub: claims
             .id_token
             .get("sub")
@@ -305,11 +310,7 @@ fn pkce(parameters: &Parameters, client: &Client) -> Result<Option<String>, Erro
         (None, Some(_)) => Err(Error::invalid_request("code_challenge is missing")),
         // An absent method means `plain`.
         (Some(challenge), Some("S256")) => {
-            let fits = challenge.len() == 43
-                && challenge
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-            if fits {
+            if is_thumb(challenge) {
                 Ok(Some(challenge.to_owned()))
             } else {
                 Err(Error::invalid_request(
@@ -319,6 +320,24 @@ fn pkce(parameters: &Parameters, client: &Client) -> Result<Option<String>, Erro
         }
         (Some(_), _) => Err(Error::invalid_request("code_challenge_method must be S256")),
     }
+}
+
+/// RFC 9449 §10: a JWK thumbprint.
+fn dpop_jkt(parameters: &Parameters) -> Result<Option<String>, Error> {
+    match parameters.get("dpop_jkt") {
+        Some(jkt) if !is_thumb(jkt) => Err(Error::invalid_request(
+            "dpop_jkt is not a base64url SHA-256",
+        )),
+        jkt => Ok(jkt.map(str::to_owned)),
+    }
+}
+
+/// Whether the text has the form of a SHA-256 in base64url.
+fn is_thumb(text: &str) -> bool {
+    text.len() == 43
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
 }
 
 fn prompt(parameters: &Parameters) -> Result<Prompt, Error> {

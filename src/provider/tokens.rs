@@ -1,8 +1,10 @@
 //! What tokens say: ID Token (OIDC Core 2), access token (RFC 9068), logout token (OIDC Back-Channel Logout 1.0 §2.4).
 //! One signature each. What they rest on is in `grants`.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::confirmation::Confirmation;
 use super::grants::Grant;
 use crate::clock::UnixTime;
 use crate::crypto::{Purpose, SignError, Signer, left_half};
@@ -33,6 +35,7 @@ pub struct AccessToken {
     pub sub: String,
     pub client: ClientId,
     pub scope: Scope,
+    pub confirmation: Confirmation,
 }
 
 impl Issuer<'_> {
@@ -82,7 +85,7 @@ impl Issuer<'_> {
         lifetime: i64,
         now: UnixTime,
     ) -> Result<String, SignError> {
-        let payload = json!({
+        let mut payload = json!({
             "iss": self.id,
             "aud": self.id,
             "sub": sub,
@@ -95,6 +98,9 @@ impl Issuer<'_> {
             "acr": grant.terms.acr,
             "amr": grant.terms.amr,
         });
+        if !grant.confirmation.is_none() {
+            payload["cnf"] = json!(grant.confirmation);
+        }
         self.sign(grant.terms.alg, "at+jwt", object(payload)).await
     }
 
@@ -144,6 +150,10 @@ impl Issuer<'_> {
             sub: jwt::text(&claims, "sub")?.to_owned(),
             client: ClientId(jwt::text(&claims, "client_id")?.to_owned()),
             scope: Scope::parse(jwt::text(&claims, "scope")?).ok_or(JwtError::Claim("scope"))?,
+            confirmation: match claims.get("cnf") {
+                None => Confirmation::default(),
+                Some(cnf) => Confirmation::deserialize(cnf).map_err(|_| JwtError::Claim("cnf"))?,
+            },
         })
     }
 

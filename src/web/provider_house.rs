@@ -65,6 +65,11 @@ impl ProviderHouse {
         }
     }
 
+    /// Every URL of the endpoint at `path`.
+    pub fn urls(&self, path: &str) -> Vec<String> {
+        vec![self.house.url(path)]
+    }
+
     /// The entity's path prefix; mostly empty.
     pub fn root(&self) -> String {
         Url::parse(&self.house.id).map_or_else(

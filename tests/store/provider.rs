@@ -43,6 +43,7 @@ fn terms(scope: &str) -> Terms {
     Terms {
         redirect_uri: "https://rp.example/cb".to_owned(),
         code_challenge: None,
+        dpop_jkt: None,
         scope: Scope::parse(scope).expect("a scope"),
         claims: ClaimsRequest::default(),
         nonce: Some("n".to_owned()),
@@ -211,29 +212,37 @@ async fn refresh_tokens_have_siblings_for_a_moment_and_then_end_the_family() {
         let grant = grants::redeem(&mut conn, &code, &client(), NOW)
             .await?
             .expect("a grant");
-        let token = grants::issue_refresh_token(&mut conn, &mut rng(), &grant, LIVES, NOW).await?;
+        let token =
+            grants::issue_refresh_token(&mut conn, &mut rng(), &grant, None, LIVES, NOW).await?;
         let token = token.reveal();
         assert_eq!(
-            grants::refresh(&mut conn, token, &ClientId("other".into()), NOW).await?,
+            grants::refresh(&mut conn, token, &ClientId("other".into()), None, NOW).await?,
             None
         );
         let late = NOW.plus(LIVES.refresh_token);
         assert_eq!(
-            grants::refresh(&mut conn, token, &client(), late).await?,
+            grants::refresh(&mut conn, token, &client(), None, late).await?,
             None
         );
         assert!(
-            grants::refresh(&mut conn, token, &client(), NOW)
+            grants::refresh(&mut conn, token, &client(), None, NOW)
                 .await?
                 .is_some()
         );
         assert!(
-            grants::refresh(&mut conn, token, &client(), NOW.plus(30))
+            grants::refresh(&mut conn, token, &client(), None, NOW.plus(30))
                 .await?
                 .is_some()
         );
         assert_eq!(
-            grants::refresh(&mut conn, token, &ClientId("other".into()), NOW.plus(31)).await?,
+            grants::refresh(
+                &mut conn,
+                token,
+                &ClientId("other".into()),
+                None,
+                NOW.plus(31)
+            )
+            .await?,
             None
         );
         assert!(
@@ -241,10 +250,63 @@ async fn refresh_tokens_have_siblings_for_a_moment_and_then_end_the_family() {
             "a stranger ends nothing"
         );
         assert_eq!(
-            grants::refresh(&mut conn, token, &client(), NOW.plus(31)).await?,
+            grants::refresh(&mut conn, token, &client(), None, NOW.plus(31)).await?,
             None
         );
         assert_eq!(grants::find(&mut conn, &grant.id, NOW).await?, None);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_bound_refresh_token_is_a_strangers_without_its_key_and_one_that_stays_is_used_again() {
+    for_each_database(async |store| {
+        let person = account(&store).await?;
+        let (session, _) = begin(&store, &person).await?;
+        let terms = terms("openid offline_access");
+        let code = issue(&store, &person, &session.id, &terms, None)
+            .await?
+            .expect("a code");
+        let mut conn = store.read().await?;
+        let grant = grants::redeem(&mut conn, &code, &client(), NOW)
+            .await?
+            .expect("a grant");
+        let key = Some(r#"{"jkt":"k"}"#);
+        let token =
+            grants::issue_refresh_token(&mut conn, &mut rng(), &grant, key, LIVES, NOW).await?;
+        // Before its use, within the grace, and after it: without the key nothing happens.
+        for (with, now, works) in [
+            (None, NOW, false),
+            (Some("{}"), NOW, false),
+            (key, NOW, true),
+            (None, NOW.plus(30), false),
+            (key, NOW.plus(30), true),
+            (None, NOW.plus(31), false),
+        ] {
+            let used = grants::refresh(&mut conn, token.reveal(), &client(), with, now).await?;
+            assert_eq!(used.is_some(), works, "{with:?} {now}");
+        }
+        assert!(grants::find(&mut conn, &grant.id, NOW).await?.is_some());
+
+        let token =
+            grants::issue_refresh_token(&mut conn, &mut rng(), &grant, None, LIVES, NOW).await?;
+        let token = token.reveal();
+        let other = ClientId("other".into());
+        let again = grants::refresh_again(&mut conn, token, &other, LIVES, NOW).await?;
+        assert_eq!(again, None);
+        // Each use puts off its end.
+        let nearly = NOW.plus(LIVES.refresh_token - 1);
+        for now in [NOW, nearly, nearly.plus(LIVES.refresh_token - 1)] {
+            let again = grants::refresh_again(&mut conn, token, &client(), LIVES, now).await?;
+            assert!(again.is_some(), "{now}");
+        }
+        let late = nearly.plus(2 * LIVES.refresh_token);
+        let again = grants::refresh_again(&mut conn, token, &client(), LIVES, late).await?;
+        assert_eq!(again, None);
+        grants::revoke(&mut conn, &grant.id, "test", NOW).await?;
+        let again = grants::refresh_again(&mut conn, token, &client(), LIVES, NOW).await?;
+        assert_eq!(again, None);
         Ok(())
     })
     .await;

@@ -26,6 +26,7 @@ fn request(scope: &str) -> AuthorizationRequest {
         login_hint: None,
         ui_locales: None,
         code_challenge: None,
+        dpop_jkt: None,
         hinted_sub: None,
         id_token_hint: None,
         pushed: None,

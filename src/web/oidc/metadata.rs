@@ -10,6 +10,7 @@ use crate::crypto::Purpose;
 use crate::oauth::Algorithm;
 use crate::provider::acr::Level;
 use crate::provider::claims::SCOPES;
+use crate::provider::dpop;
 use crate::web::provider_house::{Provider, ProviderHouse};
 
 /// Where the keys of tokens are published.
@@ -88,6 +89,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "request_uri_parameter_supported": false,
         "authorization_response_iss_parameter_supported": true,
         "code_challenge_methods_supported": ["S256"],
+        "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::as_str),
         "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
         "ui_locales_supported": ["zh-CN", "en"],
         "backchannel_logout_supported": true,

@@ -2,6 +2,7 @@
 //! login and of the account centre are in `web::account`.
 
 mod authorize;
+mod caller;
 mod consent;
 mod interaction;
 mod logout;

@@ -2,11 +2,12 @@
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde_json::json;
 
 use super::authorize::name_hinted;
+use super::caller::Caller;
 use super::read;
 use super::token::{Authenticated, authenticate};
 use crate::authn::throttle::Pass;
@@ -21,23 +22,24 @@ use crate::web::source::Source;
 pub(super) async fn push(
     State(provider): State<Provider>,
     source: Source,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Response {
-    handle(&provider, source, &headers, &body)
+    let answer = handle(&provider, source, &caller, &body)
         .await
-        .unwrap_or_else(|fault| provider.fault_json(&headers, &fault))
+        .unwrap_or_else(|fault| provider.fault_json(&caller.headers, &fault));
+    caller.with_nonce(&provider, answer)
 }
 
 async fn handle(
     provider: &ProviderHouse,
     source: Source,
-    headers: &HeaderMap,
+    caller: &Caller,
     body: &[u8],
 ) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();
-    let sent = match read::form(headers, body) {
+    let sent = match read::form(&caller.headers, body) {
         Ok(sent) => sent,
         Err(error) => return Ok(read::refused(&error, false)),
     };
@@ -53,7 +55,7 @@ async fn handle(
         client,
         assertion,
         by_header,
-    } = match authenticate(provider, headers, &sent, Some(&par)).await? {
+    } = match authenticate(provider, caller, &sent, Some(&par)).await? {
         Ok(authenticated) => authenticated,
         Err(refusal) => return Ok(refusal),
     };
@@ -70,6 +72,10 @@ async fn handle(
         now,
         authenticated: true,
     };
+    let proof = match caller.proof(provider, "/par", None) {
+        Ok(proof) => proof,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
     let Reading {
         mut request,
         one_use,
@@ -79,6 +85,21 @@ async fn handle(
             return Ok(read::refused(&error, by_header));
         }
     };
+    if let Some(proof) = &proof {
+        // RFC 9449 §10.1: the proof says the same as `dpop_jkt`, and where both are there they must agree.
+        if request
+            .dpop_jkt
+            .as_ref()
+            .is_some_and(|jkt| *jkt != proof.jkt)
+        {
+            let error = Error::new(
+                ErrorCode::InvalidDpopProof,
+                "dpop_jkt is not the key of the DPoP proof",
+            );
+            return Ok(read::refused(&error, by_header));
+        }
+        request.dpop_jkt = Some(proof.jkt.clone());
+    }
     name_hinted(provider, &mut request, &client, now);
     let mut tx = house.store.write().await?;
     for (mark, error) in [
@@ -91,6 +112,13 @@ async fn handle(
             Error::new(
                 ErrorCode::InvalidRequestObject,
                 "the request object has been used before (jti)",
+            ),
+        ),
+        (
+            proof.map(|proof| proof.one_use),
+            Error::new(
+                ErrorCode::InvalidDpopProof,
+                "the DPoP proof has been used before (jti)",
             ),
         ),
     ] {

@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::caller::Caller;
 use super::read;
 use crate::audit::{self, Event};
-use crate::client::{Authentication, Client};
+use crate::client::{Authentication, Client, Profile};
 use crate::clock::UnixTime;
 use crate::crypto::Secret;
 use crate::oauth::{Error, ErrorCode, Scope};
 use crate::provider::authenticate::{At, Credentials};
 use crate::provider::claims;
 use crate::provider::clients::ClientError;
+use crate::provider::confirmation::Confirmation;
 use crate::provider::grants::{self, Grant};
 use crate::provider::one_use::OneUse;
 use crate::provider::person;
@@ -48,27 +50,23 @@ struct Granted {
 
 pub(super) async fn grant(
     State(provider): State<Provider>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Response {
-    let answer = handle(&provider, &headers, &body)
+    let answer = handle(&provider, &caller, &body)
         .await
-        .unwrap_or_else(|fault| provider.fault_json(&headers, &fault));
-    with_cors(answer)
+        .unwrap_or_else(|fault| provider.fault_json(&caller.headers, &fault));
+    with_cors(caller.with_nonce(&provider, answer))
 }
 
 pub(super) async fn preflight() -> Response {
     with_cors(StatusCode::NO_CONTENT.into_response())
 }
 
-async fn handle(
-    provider: &ProviderHouse,
-    headers: &HeaderMap,
-    body: &[u8],
-) -> Result<Response, Fault> {
+async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();
-    let sent = match read::form(headers, body) {
+    let sent = match read::form(&caller.headers, body) {
         Ok(sent) => sent,
         Err(error) => return Ok(error_json(&error)),
     };
@@ -81,12 +79,22 @@ async fn handle(
         client,
         assertion,
         by_header,
-    } = match authenticate(provider, headers, &sent, None).await? {
+    } = match authenticate(provider, caller, &sent, None).await? {
         Ok(authenticated) => authenticated,
         Err(refusal) => return Ok(refusal),
     };
     let request = match TokenRequest::read(&sent) {
         Ok(request) => request,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
+    // What the tokens will be bound to. Asking for a nonce uses nothing up: the client comes again with the same code.
+    let proven = caller.proof(provider, "/token", None).and_then(|proof| {
+        let certificate = caller.certificate.as_ref();
+        let confirmation = Confirmation::of(&client, proof.as_ref(), certificate)?;
+        Ok((proof, confirmation))
+    });
+    let (proof, confirmation) = match proven {
+        Ok(proven) => proven,
         Err(error) => return Ok(read::refused(&error, by_header)),
     };
     let mut rng = house.rng();
@@ -98,9 +106,16 @@ async fn handle(
         Err(Error::invalid_client(
             "the client assertion has been used before (jti)",
         ))
+    } else if let Some(proof) = proof
+        && !proof.one_use.mark(&mut tx).await?
+    {
+        Err(Error::new(
+            ErrorCode::InvalidDpopProof,
+            "the DPoP proof has been used before (jti)",
+        ))
     } else {
         request
-            .fulfil(provider, &mut tx, &mut rng, &client, now)
+            .fulfil(provider, &mut tx, &mut rng, &client, confirmation, now)
             .await?
     };
     let kind = match request {
@@ -157,7 +172,7 @@ async fn handle(
         .await?;
     let mut answer = json!({
         "access_token": access_token,
-        "token_type": "Bearer",
+        "token_type": grant.confirmation.token_type(),
         "expires_in": settings.access_token_lifetime,
         "id_token": id_token,
         "scope": scope,
@@ -203,8 +218,13 @@ impl TokenRequest {
         conn: &mut crate::store::Conn,
         rng: &mut crate::random::Rng,
         client: &Client,
+        confirmation: Confirmation,
         now: UnixTime,
     ) -> Result<Result<Granted, Error>, Fault> {
+        let lives = provider.rules().lives();
+        let bond = confirmation.bond(client);
+        // FAPI 2.0 §5.3.2.1: no rotation; the refresh token stays the same.
+        let rotates = client.profile != Profile::Fapi2;
         let (grant, scope) = match self {
             Self::Code {
                 code,
@@ -216,10 +236,12 @@ impl TokenRequest {
                         "the code is unknown, expired, used before or of another client",
                     )));
                 };
-                if let Err(error) =
-                    grant.check_binding(redirect_uri.as_deref(), verifier.as_deref())
-                {
-                    // A code that met the wrong verifier is burnt.
+                if let Err(error) = grant.check_binding(
+                    redirect_uri.as_deref(),
+                    verifier.as_deref(),
+                    confirmation.jkt.as_deref(),
+                ) {
+                    // A code that met the wrong verifier or the wrong key is burnt.
                     grants::revoke(conn, &grant.id, "binding", now).await?;
                     return Ok(Err(error));
                 }
@@ -227,9 +249,14 @@ impl TokenRequest {
                 (grant, scope)
             }
             Self::Refresh { token, scope } => {
-                let Some(grant) = grants::refresh(conn, token, &client.id, now).await? else {
+                let used = if rotates {
+                    grants::refresh(conn, token, &client.id, bond.as_deref(), now).await?
+                } else {
+                    grants::refresh_again(conn, token, &client.id, lives, now).await?
+                };
+                let Some(grant) = used else {
                     return Ok(Err(Error::invalid_grant(
-                        "the refresh token is unknown, expired, revoked or used before",
+                        "the refresh token is unknown, expired, revoked, used before or bound to another key",
                     )));
                 };
                 // What its federation or an operator took from the client since is not renewed.
@@ -258,15 +285,15 @@ impl TokenRequest {
             }
         };
         let sub = person::sub(conn, rng, &grant.person, &grant.terms.sector, now).await?;
-        let refresh_token =
-            if grant.terms.scope.contains(Scope::OFFLINE_ACCESS) && client.refresh_tokens() {
-                Some(
-                    grants::issue_refresh_token(conn, rng, &grant, provider.rules().lives(), now)
-                        .await?,
-                )
-            } else {
-                None
-            };
+        let renewed = matches!(self, Self::Refresh { .. });
+        let refresh_token = if grant.terms.scope.contains(Scope::OFFLINE_ACCESS)
+            && client.refresh_tokens()
+            && (rotates || !renewed)
+        {
+            Some(grants::issue_refresh_token(conn, rng, &grant, bond.as_deref(), lives, now).await?)
+        } else {
+            None
+        };
         let claims = if grant
             .terms
             .claims
@@ -287,7 +314,8 @@ impl TokenRequest {
             serde_json::Map::new()
         };
         let mut grant = grant;
-        if matches!(self, Self::Refresh { .. }) {
+        grant.confirmation = confirmation;
+        if renewed {
             // OIDC Core 12.2: no new nonce.
             grant.terms.nonce = None;
         }
@@ -319,11 +347,12 @@ pub(super) struct Authenticated {
 /// the refusal.
 pub(super) async fn authenticate(
     provider: &ProviderHouse,
-    headers: &HeaderMap,
+    caller: &Caller,
     sent: &Parameters,
     par_endpoint: Option<&str>,
 ) -> Result<Result<Authenticated, Response>, Fault> {
     let house = &provider.house;
+    let headers = &caller.headers;
     let now = house.now();
     let credentials = match read::basic(headers)
         .and_then(|basic| Credentials::read(basic, |name| sent.get(name).map(str::to_owned)))
@@ -374,7 +403,7 @@ pub(super) async fn authenticate(
     let by_object = par_endpoint.is_some()
         && credentials.assertion().is_none()
         && sent.get("request").is_some()
-        && client.profile == crate::client::Profile::Federation
+        && client.profile == Profile::Federation
         && matches!(client.authentication, Authentication::PrivateKeyJwt(_));
     if by_object {
         return Ok(Ok(Authenticated {
@@ -409,7 +438,11 @@ fn with_cors(mut answer: Response) -> Response {
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type"),
+        HeaderValue::from_static("authorization, content-type, dpop"),
+    );
+    headers.insert(
+        header::ACCESS_CONTROL_EXPOSE_HEADERS,
+        HeaderValue::from_static("dpop-nonce, www-authenticate"),
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,

@@ -6,31 +6,39 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use super::caller::Caller;
 use super::read;
 use crate::oauth::{Error, ErrorCode, Scope};
-use crate::provider::{claims, grants, person};
+use crate::provider::{claims, dpop, grants, person};
 use crate::web::error::{Fault, json_answer};
 use crate::web::provider_house::{Provider, ProviderHouse};
 
-pub(super) async fn by_get(State(provider): State<Provider>, headers: HeaderMap) -> Response {
-    answer(&provider, &headers, in_header(&headers)).await
+/// An access token, and how it came (RFC 9449 §7.1: the scheme says whether a proof comes along).
+enum Presented {
+    Bearer(String),
+    DPoP(String),
+}
+
+pub(super) async fn by_get(State(provider): State<Provider>, caller: Caller) -> Response {
+    let token = in_header(&caller.headers);
+    answer(&provider, &caller, token).await
 }
 
 /// RFC 6750 §2.2: in a form body too, but not in both places.
 pub(super) async fn by_post(
     State(provider): State<Provider>,
-    headers: HeaderMap,
+    caller: Caller,
     body: Bytes,
 ) -> Response {
-    let in_body = read::form(&headers, &body)
+    let in_body = read::form(&caller.headers, &body)
         .ok()
         .and_then(|sent| sent.get("access_token").map(str::to_owned));
-    let token = match (in_header(&headers), in_body) {
+    let token = match (in_header(&caller.headers), in_body) {
         (Ok(Some(_)), Some(_)) => Err(Error::invalid_request("the access token was sent twice")),
         (found, None) => found,
-        (_, found) => Ok(found),
+        (_, found) => Ok(found.map(Presented::Bearer)),
     };
-    answer(&provider, &headers, token).await
+    answer(&provider, &caller, token).await
 }
 
 pub(super) async fn preflight() -> Response {
@@ -39,29 +47,62 @@ pub(super) async fn preflight() -> Response {
 
 async fn answer(
     provider: &ProviderHouse,
-    headers: &HeaderMap,
-    token: Result<Option<String>, Error>,
+    caller: &Caller,
+    token: Result<Option<Presented>, Error>,
 ) -> Response {
     let answer = match token {
-        Err(error) => refused(Some(&error)),
-        Ok(None) => refused(None),
-        Ok(Some(token)) => match tell(provider, &token).await {
+        Err(error) => refused(Some(&error), false),
+        Ok(None) => refused(None, false),
+        Ok(Some(token)) => match tell(provider, caller, &token).await {
             Ok(Ok(claims)) => json_answer(StatusCode::OK, &claims),
-            Ok(Err(error)) => refused(Some(&error)),
-            Err(fault) => provider.fault_json(headers, &fault),
+            Ok(Err(error)) => refused(Some(&error), matches!(token, Presented::DPoP(_))),
+            Err(fault) => provider.fault_json(&caller.headers, &fault),
         },
     };
-    with_cors(answer)
+    with_cors(caller.with_nonce(provider, answer))
 }
 
-async fn tell(provider: &ProviderHouse, token: &str) -> Result<Result<Value, Error>, Fault> {
+async fn tell(
+    provider: &ProviderHouse,
+    caller: &Caller,
+    token: &Presented,
+) -> Result<Result<Value, Error>, Fault> {
     let house = &provider.house;
     let now = house.now();
     let invalid = |text: &'static str| Ok(Err(Error::new(ErrorCode::InvalidToken, text)));
+    let proof = match token {
+        Presented::Bearer(_) => Ok(None),
+        Presented::DPoP(token) => caller.proof(provider, "/userinfo", Some(token)),
+    };
+    let proof = match (token, proof) {
+        (_, Err(error)) => return Ok(Err(error)),
+        (Presented::DPoP(_), Ok(None)) => {
+            return Ok(Err(Error::new(
+                ErrorCode::InvalidDpopProof,
+                "the DPoP header is missing",
+            )));
+        }
+        (_, Ok(proof)) => proof,
+    };
+    let (Presented::Bearer(token) | Presented::DPoP(token)) = token;
     let Ok(token) = provider.issuer().read_access_token(token, now) else {
         return invalid("the access token is not valid or has expired");
     };
+    if let Err(error) = token
+        .confirmation
+        .check(proof.as_ref(), caller.certificate.as_ref())
+    {
+        return Ok(Err(error));
+    }
     let mut conn = house.store.read().await?;
+    if let Some(proof) = proof
+        && !proof.one_use.mark(&mut conn).await?
+    {
+        return Ok(Err(Error::new(
+            ErrorCode::InvalidDpopProof,
+            "the DPoP proof has been used before (jti)",
+        )));
+    }
     let Some(grant) = grants::find(&mut conn, &token.grant, now).await? else {
         return invalid("the access token has been revoked");
     };
@@ -81,48 +122,67 @@ async fn tell(provider: &ProviderHouse, token: &str) -> Result<Result<Value, Err
     Ok(Ok(Value::Object(told)))
 }
 
-/// The token of `Authorization: Bearer`, the scheme in any case (RFC 9110 §11.1).
-fn in_header(headers: &HeaderMap) -> Result<Option<String>, Error> {
+/// The token of the `Authorization` header, the scheme in any case (RFC 9110 §11.1).
+fn in_header(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
     let Some(value) = headers.get(header::AUTHORIZATION) else {
         return Ok(None);
     };
-    match value.to_str().ok().and_then(|v| v.split_once(' ')) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-            Ok(Some(token.trim().to_owned()))
-        }
-        _ => Err(Error::invalid_request(
-            "the Authorization header is not a Bearer token",
-        )),
+    let (scheme, token) = value
+        .to_str()
+        .ok()
+        .and_then(|v| v.split_once(' '))
+        .unwrap_or_default();
+    let token = token.trim().to_owned();
+    if scheme.eq_ignore_ascii_case("bearer") {
+        Ok(Some(Presented::Bearer(token)))
+    } else if scheme.eq_ignore_ascii_case("dpop") {
+        Ok(Some(Presented::DPoP(token)))
+    } else {
+        Err(Error::invalid_request(
+            "the Authorization header holds neither a Bearer nor a DPoP token",
+        ))
     }
 }
 
-/// RFC 6750 §3: the challenge says what was wrong; without a token it says nothing more than the scheme.
-fn refused(error: Option<&Error>) -> Response {
-    let Some(error) = error else {
-        let mut answer = StatusCode::UNAUTHORIZED.into_response();
-        answer
-            .headers_mut()
-            .insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        answer
-            .headers_mut()
-            .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        return answer;
+/// The challenges say what was wrong, under the scheme that was used, and what other way there is (RFC 6750 §3, RFC 9449
+/// §7.1); without a token they say no more than the schemes.
+fn refused(error: Option<&Error>, proven: bool) -> Response {
+    let algs: Vec<&str> = dpop::ALGORITHMS.iter().map(|a| a.as_str()).collect();
+    let algs = format!("algs=\"{}\"", algs.join(" "));
+    let (mut answer, challenges) = match error {
+        None => {
+            let mut answer = StatusCode::UNAUTHORIZED.into_response();
+            answer
+                .headers_mut()
+                .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            (answer, ["Bearer".to_owned(), format!("DPoP {algs}")])
+        }
+        Some(error) => {
+            let status = match error.code {
+                ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
+                ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+                _ => StatusCode::UNAUTHORIZED,
+            };
+            let answer = json_answer(
+                status,
+                &json!({"error": error.code.as_str(), "error_description": error.description}),
+            );
+            let said = format!(
+                "error=\"{}\", error_description=\"{}\"",
+                error.code, error.description
+            );
+            let challenges = if proven {
+                [format!("DPoP {said}, {algs}"), "Bearer".to_owned()]
+            } else {
+                [format!("Bearer {said}"), format!("DPoP {algs}")]
+            };
+            (answer, challenges)
+        }
     };
-    let status = match error.code {
-        ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
-        ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
-        _ => StatusCode::UNAUTHORIZED,
-    };
-    let mut answer = json_answer(
-        status,
-        &json!({"error": error.code.as_str(), "error_description": error.description}),
-    );
-    let challenge = format!(
-        "Bearer error=\"{}\", error_description=\"{}\"",
-        error.code, error.description
-    );
-    if let Ok(value) = HeaderValue::try_from(challenge) {
-        answer.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    for challenge in challenges {
+        if let Ok(value) = HeaderValue::try_from(challenge) {
+            answer.headers_mut().append(header::WWW_AUTHENTICATE, value);
+        }
     }
     answer
 }
@@ -135,7 +195,7 @@ fn with_cors(mut answer: Response) -> Response {
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type"),
+        HeaderValue::from_static("authorization, content-type, dpop"),
     );
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_METHODS,
@@ -143,7 +203,7 @@ fn with_cors(mut answer: Response) -> Response {
     );
     headers.insert(
         header::ACCESS_CONTROL_EXPOSE_HEADERS,
-        HeaderValue::from_static("www-authenticate"),
+        HeaderValue::from_static("dpop-nonce, www-authenticate"),
     );
     answer
 }

@@ -6,6 +6,7 @@ mod begun;
 mod budget;
 mod changed;
 mod claims;
+mod dpop;
 mod interaction;
 mod logout;
 mod metadata;
@@ -271,10 +272,23 @@ impl TestHouse {
         form: &[(&str, &str)],
         authorization: Option<&str>,
     ) -> Answer {
+        let headers: Vec<_> = authorization
+            .map(|value| ("authorization", value))
+            .into_iter()
+            .collect();
+        self.post_with(path, form, &headers).await
+    }
+
+    pub async fn post_with(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request =
             Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        if let Some(value) = authorization {
-            request = request.header(header::AUTHORIZATION, value);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         self.send(request.body(Body::from(encode(form))).unwrap())
             .await
