@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{Authentication, BackChannel, Client, ISSUED, Platform, Profile, Subject};
+use crate::crypto::CertificateName;
 use crate::id::ClientId;
 use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, ResponseType, Scope};
@@ -63,6 +64,15 @@ impl Client {
             None => JwkSet::default(),
             Some(jwks) => JwkSet::parse_lenient(jwks).map_err(|_| MetadataError::Value("jwks"))?,
         };
+        if authentication == Authentication::SelfSignedTls
+            && !keys.iter().any(|key| key.to_value()["x5c"][0].is_string())
+        {
+            return Err(MetadataError::Missing("x5c"));
+        }
+        let certificate_name = match authentication {
+            Authentication::TlsClientAuth => Some(certificate_name(&reader)?),
+            _ => None,
+        };
         // `jwks_uri` alone is not enough for a client registered by hand: its keys are pinned by the operator.
         if matches!(authentication, Authentication::PrivateKeyJwt(_)) && keys.is_empty() {
             return Err(MetadataError::Missing("jwks"));
@@ -92,6 +102,7 @@ impl Client {
                 .unwrap_or_default(),
             authentication,
             secret,
+            certificate_name,
             keys,
             id_token_alg,
             request_object_alg: reader.algorithm("request_object_signing_alg")?,
@@ -186,6 +197,8 @@ fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authenticatio
             }
             alg => Ok(Authentication::PrivateKeyJwt(alg)),
         },
+        Some("tls_client_auth") => Ok(Authentication::TlsClientAuth),
+        Some("self_signed_tls_client_auth") => Ok(Authentication::SelfSignedTls),
         _ if profile == Profile::Fapi2 => Err(MetadataError::Value(NAME)),
         None | Some("client_secret_basic") => Ok(Authentication::SecretBasic), // Reg 2
         Some("client_secret_post") => Ok(Authentication::SecretPost),
@@ -193,6 +206,20 @@ fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authenticatio
         Some("none") => Ok(Authentication::None),
         Some(_) => Err(MetadataError::Value(NAME)),
     }
+}
+
+/// RFC 8705 §2.1.2: exactly one of the five.
+fn certificate_name(reader: &Reader<'_>) -> Result<CertificateName, MetadataError> {
+    let mut found = None;
+    for member in CertificateName::MEMBERS {
+        if let Some(value) = reader.text(member)? {
+            let name = CertificateName::parse(member, value).ok_or(MetadataError::Value(member))?;
+            if found.replace(name).is_some() {
+                return Err(MetadataError::Value(member));
+            }
+        }
+    }
+    found.ok_or(MetadataError::Missing("tls_client_auth_subject_dn"))
 }
 
 /// OIDC Core 8.1: the host of `sector_identifier_uri`, else of the redirect URIs, which then must share one.

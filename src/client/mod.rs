@@ -8,9 +8,11 @@ pub mod registered;
 
 use std::collections::BTreeSet;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
-use crate::crypto::{constant_time_eq, sha256};
+use crate::crypto::{CertificateName, ClientCertificate, constant_time_eq, sha256};
 use crate::id::ClientId;
 use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, ResponseType, Scope};
@@ -36,6 +38,10 @@ pub enum Authentication {
     PrivateKeyJwt(Option<Algorithm>),
     SecretBasic,
     SecretPost,
+    /// A certificate with the name `certificate_name`, vouched for by an authority of ours (RFC 8705 §2.1).
+    TlsClientAuth,
+    /// One of the certificates among its keys (RFC 8705 §2.2).
+    SelfSignedTls,
     /// A public client; PKCE is what binds it.
     None,
 }
@@ -70,6 +76,8 @@ pub struct Client {
     pub authentication: Authentication,
     /// SHA-256 of the random secret.
     pub secret: Option<[u8; 32]>,
+    /// The name that the certificate of `TlsClientAuth` must bear.
+    pub certificate_name: Option<CertificateName>,
     /// The client's protocol keys.
     pub keys: JwkSet,
     pub id_token_alg: Algorithm,
@@ -117,6 +125,16 @@ impl Client {
     pub fn has_secret(&self, secret: &str) -> bool {
         self.secret
             .is_some_and(|hash| constant_time_eq(&hash, &sha256(secret.as_bytes())))
+    }
+
+    /// Whether `certificate` is the first of `x5c` in one of its keys (RFC 8705 §2.2.2).
+    pub fn has_certificate(&self, certificate: &ClientCertificate) -> bool {
+        self.keys.iter().any(|key| {
+            key.to_value()["x5c"][0]
+                .as_str()
+                .and_then(|text| STANDARD.decode(text).ok())
+                .is_some_and(|der| constant_time_eq(&der, certificate.der()))
+        })
     }
 
     /// The sector of `sub`; the empty one is that of all public clients.

@@ -95,6 +95,11 @@ pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     config.node.outbound.trust_roots.iter_mut().for_each(anchor);
     for entity in &mut config.entities {
         anchor(&mut entity.vault);
+        if let Section::Provider { provider, .. } = &mut entity.section
+            && let Some(ca) = provider.mtls.as_mut().and_then(|mtls| mtls.ca.as_mut())
+        {
+            anchor(ca);
+        }
         entity
             .federation
             .trust_anchors
@@ -128,6 +133,13 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
     if raw.node.tls.is_none() && raw.node.proxies.is_empty() {
         say(0..0, "[node] has neither tls nor proxies: citizens' logins would cross the network in the clear".to_owned());
     }
+    if raw.node.tls.is_none() && !raw.node.mtls_listen.is_empty() {
+        say(
+            0..0,
+            "[node] mtls_listen needs tls: a certificate that a proxy tells of is not believed"
+                .to_owned(),
+        );
+    }
     if raw.entity.is_empty() {
         say(
             0..0,
@@ -135,6 +147,7 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         );
     }
     let mut entities: Vec<Entity> = Vec::new();
+    let node = raw.node;
     for raw in raw.entity {
         let whole = raw.span();
         let raw = raw.into_inner();
@@ -230,6 +243,22 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
             for problem in provider.get_ref().problems() {
                 say(provider.span(), problem);
             }
+            if let Some(mtls) = &provider.get_ref().mtls {
+                if node.mtls_listen.is_empty() {
+                    say(
+                        provider.span(),
+                        "mtls needs [node] mtls_listen: nobody would answer there".to_owned(),
+                    );
+                }
+                if Address::parse(&mtls.url, false)
+                    .is_ok_and(|alias| alias.authority == address.authority)
+                {
+                    say(
+                        provider.span(),
+                        "mtls.url needs a host or a port of its own".to_owned(),
+                    );
+                }
+            }
         }
         if let Some(people) = &raw.people {
             for problem in people.get_ref().problems() {
@@ -268,10 +297,7 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
         });
     }
     if problems.is_empty() {
-        Ok(Config {
-            node: raw.node,
-            entities,
-        })
+        Ok(Config { node, entities })
     } else {
         Err(problems)
     }
@@ -349,6 +375,20 @@ federation.authority_hints = ["https://anchor.example.cn"]
             edit("\n[[entity]]", "\n[[entity]]\npeople.sms_code_tries = 0")[0]
                 .contains("sms_code_tries is 0")
         );
+        let mtls = |node: &str, url: &str| {
+            let text = GOOD.replacen("kek =", &format!("{node}\nkek ="), 1);
+            problems(&format!("{text}provider.mtls = {{ url = \"{url}\" }}\n"))
+        };
+        let listen = "mtls_listen = [\"0.0.0.0:9443\"]";
+        assert_eq!(mtls(listen, "https://id.example.cn:9443"), [""; 0]);
+        assert!(mtls(listen, "http://id.example.cn:9443")[0].contains("mtls.url must begin with"));
+        assert!(mtls(listen, "https://id.example.cn")[0].contains("a port of its own"));
+        assert!(mtls("", "https://id.example.cn:9443")[0].contains("nobody would answer"));
+        let clear = edit(
+            "tls = { certificate = \"tls.crt\", key = \"tls.key\" }",
+            "mtls_listen = [\"0.0.0.0:9443\"]\nproxies = [\"10.0.0.0/8\"]",
+        );
+        assert!(clear[0].contains("mtls_listen needs tls"), "{clear:?}");
         let entity = &GOOD[GOOD.find("[[entity]]").unwrap()..];
         let twice = problems(&format!("{GOOD}{entity}"));
         assert_eq!(twice.len(), 3, "{twice:?}");

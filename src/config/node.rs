@@ -12,6 +12,10 @@ use serde::Deserialize;
 pub struct Node {
     /// Where the entities are served.
     pub listen: Vec<SocketAddr>,
+    /// Where clients are asked for their certificates (RFC 8705): for the `mtls.url` of providers. Needs `tls`, whose certificate
+    /// must be good for that name too.
+    #[serde(default)]
+    pub mtls_listen: Vec<SocketAddr>,
     /// Health, readiness and metrics; never reachable from outside.
     #[serde(default)]
     pub private_listen: Option<SocketAddr>,

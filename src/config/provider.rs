@@ -1,5 +1,7 @@
 //! `[entity.provider]`: lifetimes and switches of the OpenID Provider.
 
+use std::path::PathBuf;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -24,9 +26,30 @@ pub struct Provider {
     pub begun_per_source: i64,
     /// Whether DPoP proofs must hold a nonce of ours (RFC 9449 §8): safe from proofs made in advance, one more round trip.
     pub dpop_nonces: bool,
+    /// Where clients with certificates ask (RFC 8705); needs `[node] mtls_listen`. Without it there is no mutual TLS.
+    pub mtls: Option<Mtls>,
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
+}
+
+/// Mutual TLS.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mtls {
+    /// Begins every endpoint alias: a host or a port of its own, so that browsers are never asked for a certificate.
+    pub url: String,
+    /// PEM file of the authorities that vouch for names in certificates. Without it `tls_client_auth` is not offered, and
+    /// clients show certificates that they registered (`self_signed_tls_client_auth`).
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
+}
+
+impl Mtls {
+    /// The alias of the endpoint at `path`.
+    pub fn alias(&self, path: &str) -> String {
+        format!("{}{path}", self.url.trim_end_matches('/'))
+    }
 }
 
 impl Default for Provider {
@@ -43,6 +66,7 @@ impl Default for Provider {
             par_lifetime: 90,
             begun_per_source: 20_000,
             dpop_nonces: false,
+            mtls: None,
             clients: Vec::new(),
         }
     }
@@ -70,6 +94,11 @@ impl Provider {
         }
         if self.par_lifetime >= 600 {
             problems.push("par_lifetime must be under 600 (FAPI 2.0 §5.3.2.2)".to_owned());
+        }
+        if let Some(mtls) = &self.mtls
+            && let Err(why) = super::Address::parse(&mtls.url, false)
+        {
+            problems.push(format!("mtls.url {why}"));
         }
         problems
     }

@@ -16,7 +16,7 @@ use crate::clock::UnixTime;
 use crate::oauth::{Algorithm, EncryptionKey, KeyManagement};
 
 pub use aead::{AeadError, AeadKey};
-pub use certificate::ClientCertificate;
+pub use certificate::{Authorities, AuthoritiesError, CertificateName, ClientCertificate};
 pub use digest::{constant_time_eq, hmac_sha256, left_half, left_half_mac, sha256, thumb};
 pub use secret::Secret;
 

@@ -88,7 +88,7 @@ mod tests {
         let (ca, tls) = ensure(folder.path()).unwrap();
         let first = std::fs::read_to_string(&ca).unwrap();
         crate::server::tls::install_provider();
-        crate::server::tls::load(&tls).unwrap();
+        crate::server::tls::load(&tls, crate::server::tls::Ask::Nothing).unwrap();
         ensure(folder.path()).unwrap();
         assert_eq!(std::fs::read_to_string(&ca).unwrap(), first);
     }

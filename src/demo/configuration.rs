@@ -19,6 +19,7 @@ pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Co
     let (ca, tls) = certificate.map_or((None, None), |(ca, tls)| (Some(ca), Some(tls)));
     let node = Node {
         listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), mark.port)],
+        mtls_listen: Vec::new(),
         private_listen: None,
         tls,
         proxies: Vec::new(),

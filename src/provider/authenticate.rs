@@ -2,6 +2,7 @@
 
 use crate::client::{Authentication, Client, Profile};
 use crate::clock::UnixTime;
+use crate::crypto::{Authorities, ClientCertificate};
 use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
 use crate::oauth::{Algorithm, Error};
 
@@ -37,6 +38,11 @@ pub struct At<'a> {
     pub token_endpoint: &'a str,
     /// The PAR endpoint's URL, when it is the one asked.
     pub par_endpoint: Option<&'a str>,
+    /// The same endpoints at the alias for clients with certificates: they count wherever those do.
+    pub aliases: &'a [String],
+    /// What was shown in TLS, and who vouches for names in it.
+    pub certificate: Option<&'a ClientCertificate>,
+    pub authorities: Option<&'a Authorities>,
     pub now: UnixTime,
 }
 
@@ -115,10 +121,36 @@ impl Credentials {
                 verify_assertion(client, alg, jwt, at).map(Some)
             }
             (Authentication::None, Proof::None) => Ok(None),
+            (Authentication::TlsClientAuth | Authentication::SelfSignedTls, Proof::None) => {
+                verify_certificate(client, at).map(|()| None)
+            }
             _ => Err(Error::invalid_client(
                 "this is not the authentication method registered for the client",
             )),
         }
+    }
+}
+
+/// RFC 8705 §2: that the client holds the key was proven in the handshake; here, whose it is.
+fn verify_certificate(client: &Client, at: &At<'_>) -> Result<(), Error> {
+    let Some(certificate) = at.certificate else {
+        return Err(Error::invalid_client(
+            "no certificate was shown: ask at the mTLS endpoint alias",
+        ));
+    };
+    let known = match (&client.certificate_name, at.authorities) {
+        (Some(name), Some(authorities)) => {
+            name.is_of(certificate) && authorities.vouch_for(certificate, at.now)
+        }
+        (Some(_), None) => false,
+        (None, _) => client.has_certificate(certificate),
+    };
+    if known {
+        Ok(())
+    } else {
+        Err(Error::invalid_client(
+            "the certificate is not that of the client",
+        ))
     }
 }
 
@@ -135,6 +167,7 @@ fn verify_assertion(
     let mut ours = vec![at.issuer];
     if !(client.profile == Profile::Federation && pushed) {
         ours.push(at.token_endpoint);
+        ours.extend(at.aliases.iter().map(String::as_str));
     }
     if client.profile == Profile::Oidc {
         ours.extend(at.par_endpoint);

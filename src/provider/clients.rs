@@ -178,6 +178,7 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
     if !crate::client::ISSUED.contains(&party.id_token_signed_response_alg) {
         return Err(MetadataError::Value("id_token_signed_response_alg"));
     }
+    let flag = |name: &str| party.metadata.get(name) == Some(&serde_json::Value::Bool(true));
     Ok(Client {
         id: ClientId(party.entity_id.to_string()),
         profile: Profile::Federation,
@@ -187,6 +188,7 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         post_logout_redirect_uris: party.post_logout_redirect_uris.clone(),
         authentication: Authentication::PrivateKeyJwt(party.token_endpoint_auth_signing_alg),
         secret: None,
+        certificate_name: None,
         keys: party.keys.clone(),
         id_token_alg: party.id_token_signed_response_alg,
         request_object_alg: party.request_object_signing_alg,
@@ -201,8 +203,8 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         default_max_age: party.default_max_age,
         require_auth_time: party.require_auth_time,
         require_pushed_requests: party.require_pushed_authorization_requests,
-        dpop_bound: false,
-        certificate_bound: false,
+        dpop_bound: flag("dpop_bound_access_tokens"),
+        certificate_bound: flag("tls_client_certificate_bound_access_tokens"),
         back_channel: party
             .backchannel_logout_uri
             .as_deref()

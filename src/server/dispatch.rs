@@ -9,6 +9,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
+use axum_server::tls::TlsInfo;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use ipnet::IpNet;
 use tower::ServiceExt;
@@ -19,6 +20,7 @@ use tower_http::timeout::TimeoutLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::config::Address;
+use crate::crypto::ClientCertificate;
 use crate::web::source::Source;
 
 /// The longest body that any door reads.
@@ -159,6 +161,33 @@ fn without_odd_request_id(mut request: Request) -> Request {
     request
 }
 
+/// Headers by which proxies tell of certificates (RFC 9440, and what is in use). Only a handshake of ours is believed, and
+/// nothing behind this point may be tempted.
+const CERTIFICATE_HEADERS: [&str; 8] = [
+    "client-cert",
+    "client-cert-chain",
+    "ssl-client-cert",
+    "x-client-cert",
+    "x-client-certificate",
+    "x-forwarded-client-cert",
+    "x-forwarded-tls-client-cert",
+    "x-ssl-client-cert",
+];
+
+/// What the client showed in this connection's handshake, for the doors.
+fn with_certificate(request: &mut Request) {
+    for name in CERTIFICATE_HEADERS {
+        request.headers_mut().remove(name);
+    }
+    let shown = request
+        .extensions()
+        .get::<Arc<TlsInfo>>()
+        .and_then(|tls| ClientCertificate::new(tls.peer_certificates.clone()));
+    if let Some(certificate) = shown {
+        request.extensions_mut().insert(certificate);
+    }
+}
+
 async fn dispatch(State(table): State<Arc<Table>>, mut request: Request) -> Response {
     let Some(authority) = authority(request.uri(), request.headers()) else {
         return misdirected();
@@ -171,6 +200,7 @@ async fn dispatch(State(table): State<Arc<Table>>, mut request: Request) -> Resp
     } else {
         return StatusCode::BAD_REQUEST.into_response();
     }
+    with_certificate(&mut request);
     let peer = request
         .extensions()
         .get::<ConnectInfo<SocketAddr>>()
@@ -362,6 +392,28 @@ mod tests {
             "1.2.3.4"
         );
         assert_eq!(from(&["10.0.0.0/8"], "nonsense").await, "10.0.0.9");
+    }
+
+    #[test]
+    fn certificates_come_from_the_handshake_alone() {
+        let shown = |tls: Option<TlsInfo>| {
+            let mut request = Request::get("/")
+                .header("Client-Cert", ":MIIB:")
+                .header("X-SSL-Client-Cert", "MIIB")
+                .body(Body::empty())
+                .unwrap();
+            if let Some(tls) = tls {
+                request.extensions_mut().insert(Arc::new(tls));
+            }
+            with_certificate(&mut request);
+            assert!(request.headers().is_empty());
+            request.extensions().get::<ClientCertificate>().cloned()
+        };
+        let mut tls = TlsInfo::default();
+        assert_eq!(shown(None), None);
+        assert_eq!(shown(Some(tls.clone())), None);
+        tls.peer_certificates = vec![b"own".to_vec(), b"issuer".to_vec()];
+        assert_eq!(shown(Some(tls)).unwrap().der(), b"own");
     }
 
     #[test]

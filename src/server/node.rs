@@ -13,6 +13,7 @@ use super::dispatch::Table;
 use super::entity::{OpenError, Opened, Shared};
 use super::listen::{self, ListenError};
 use super::private::Readiness;
+use super::tls::Ask;
 use super::{rooms, tls};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -90,7 +91,13 @@ impl Node {
         listeners: Vec<TcpListener>,
         ready: impl FnOnce(&[Opened]) -> io::Result<()>,
     ) -> Result<(), NodeError> {
+        let mut with_certificates = Vec::new();
+        for address in &self.config.node.mtls_listen {
+            with_certificates.push(listen::bind(*address)?);
+        }
         let mut table = Table::new(self.config.node.proxies.clone());
+        // No proxy stands before certificates: its word for an address would not count either.
+        let mut aliases = Table::new(Vec::new());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         for opened in &self.entities {
@@ -102,11 +109,20 @@ impl Node {
                 &opened.house,
                 &opened.ring,
             ));
+            if let Some((address, router)) = built.alias {
+                aliases.add(address, router);
+            }
             tasks.extend(built.tasks);
         }
         let live = match &self.config.node.tls {
-            Some(files) => Some((tls::load(files)?, files.clone())),
+            Some(files) => Some((tls::load(files, Ask::Nothing)?, files.clone())),
             None => None,
+        };
+        let asking = match &self.config.node.tls {
+            Some(files) if !with_certificates.is_empty() => {
+                Some((tls::load(files, Ask::Certificate)?, files.clone()))
+            }
+            _ => None,
         };
         let handle = Handle::<SocketAddr>::new();
         let mut servers = JoinSet::new();
@@ -114,6 +130,18 @@ impl Node {
         for listener in listeners {
             let tls: Option<RustlsConfig> = live.as_ref().map(|(config, _)| config.clone());
             servers.spawn(listen::serve(listener, tls, router.clone(), handle.clone()));
+        }
+        let aliases = aliases.into_router();
+        if let Some((config, _)) = &asking {
+            for listener in with_certificates {
+                let tls = Some(config.clone());
+                servers.spawn(listen::serve(
+                    listener,
+                    tls,
+                    aliases.clone(),
+                    handle.clone(),
+                ));
+            }
         }
         if let Some(address) = self.config.node.private_listen {
             let stores = self
@@ -140,7 +168,11 @@ impl Node {
                 handle.clone(),
             ));
         }
-        let follow = live.map(|(config, files)| tokio::spawn(tls::follow(files, config)));
+        let follow: Vec<_> = [(live, Ask::Nothing), (asking, Ask::Certificate)]
+            .into_iter()
+            .filter_map(|(live, ask)| live.map(|(config, files)| (files, ask, config)))
+            .map(|(files, ask, config)| tokio::spawn(tls::follow(files, ask, config)))
+            .collect();
         let running: Vec<_> = tasks
             .into_iter()
             .map(|task| task.spawn(stopped.clone()))
@@ -161,7 +193,7 @@ impl Node {
         for task in running {
             let _panicked = task.await;
         }
-        if let Some(follow) = follow {
+        for follow in follow {
             follow.abort();
         }
         for opened in &self.entities {

@@ -1,5 +1,6 @@
 //! Which doors and tasks an entity has, by its role.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,11 +12,12 @@ use serde_json::{Map, Value};
 use super::entity::{OpenError, Opened, Shared};
 use crate::authn::{code, passkey, throttle};
 use crate::brand::Brand;
-use crate::config::Section;
 use crate::config::authority::Authority as AuthoritySection;
 use crate::config::people::People as PeopleSection;
 use crate::config::portal::Portal;
 use crate::config::provider::Provider as ProviderSection;
+use crate::config::{Address, Section};
+use crate::crypto::Authorities;
 use crate::federation::Authority;
 use crate::federation::authority::AuthoritySettings;
 use crate::federation::entity::{
@@ -50,6 +52,8 @@ const ENTITY_CONFIGURATION_LIFETIME: i64 = 86_400;
 /// An entity ready to be served.
 pub struct Built {
     pub router: Router,
+    /// What is served where clients show certificates.
+    pub alias: Option<(Address, Router)>,
     pub tasks: Vec<Task>,
 }
 
@@ -72,6 +76,7 @@ pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
             let frame = move |headers: &HeaderMap| web::register::frame(&house, headers, "/");
             Ok(Built {
                 router: found(router, &opened.house, frame),
+                alias: None,
                 tasks: Vec::new(),
             })
         }
@@ -119,6 +124,7 @@ fn authority(
     let frame = move |headers: &HeaderMap| front.frame(headers);
     Ok(Built {
         router: found(router, &opened.house, frame),
+        alias: None,
         tasks: Vec::new(),
     })
 }
@@ -166,6 +172,7 @@ fn portal(
     let frame = move |headers: &HeaderMap| portal.frame(headers, "/");
     Ok(Built {
         router: found(router, house, frame),
+        alias: None,
         tasks: vec![forgetting(opened)],
     })
 }
@@ -195,7 +202,10 @@ fn provider(
     let registrar = Arc::new(Registrar::new(resolver));
     let clients = Clients::new(section, Some(registrar), shared.plain_http)
         .map_err(|e| settings(opened, format!("provider.clients: {e}")))?;
+    let ca = section.mtls.as_ref().and_then(|mtls| mtls.ca.as_ref());
+    let authorities = ca.map(|path| authorities(opened, path)).transpose()?;
     let house = Arc::new(ProviderHouse {
+        authorities,
         house: opened.house.clone(),
         settings: section.clone(),
         clients,
@@ -259,6 +269,14 @@ fn provider(
         .merge(doors)
         .merge(pages())
         .merge(federation(opened, publisher, None));
+    let alias = match &section.mtls {
+        None => None,
+        Some(mtls) => {
+            let address = Address::parse(&mtls.url, shared.plain_http)
+                .map_err(|e| settings(opened, format!("provider.mtls.url {e}")))?;
+            Some((address, web::oidc::alias_routes(Arc::clone(&house))))
+        }
+    };
     let frame = move |headers: &HeaderMap| house.frame(headers, "/account", None);
     let router = found(router, &opened.house, frame);
     let forget = Task::new(
@@ -274,8 +292,19 @@ fn provider(
     );
     Ok(Built {
         router,
+        alias,
         tasks: vec![tell, notices, forget],
     })
+}
+
+/// The file of authorities that vouch for names in clients' certificates.
+fn authorities(opened: &Opened, path: &Path) -> Result<Authorities, OpenError> {
+    let wrong = |reason: String| OpenError::File {
+        path: path.display().to_string(),
+        reason,
+    };
+    let pem = std::fs::read(path).map_err(|e| wrong(e.to_string()))?;
+    Authorities::parse(&pem).map_err(|e| wrong(format!("{}: {e}", opened.entity.name)))
 }
 
 /// Codes, ceremonies, counters, interactions and marks that can no longer be used. Harmless on several nodes at once.

@@ -19,6 +19,7 @@ use crate::brand::Brand;
 use crate::client::{self, Platform};
 use crate::clock::UnixTime;
 use crate::config;
+use crate::crypto::Authorities;
 use crate::id::PersonId;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::Rules;
@@ -33,6 +34,8 @@ pub struct ProviderHouse {
     pub house: House,
     pub settings: config::provider::Provider,
     pub clients: Clients,
+    /// Who vouches for the names in clients' certificates.
+    pub authorities: Option<Authorities>,
 }
 
 /// What handlers take.
@@ -65,9 +68,10 @@ impl ProviderHouse {
         }
     }
 
-    /// Every URL of the endpoint at `path`.
+    /// Every URL of the endpoint at `path`: at the issuer, and at the alias for clients with certificates (RFC 8705 §5).
     pub fn urls(&self, path: &str) -> Vec<String> {
-        vec![self.house.url(path)]
+        let alias = self.settings.mtls.as_ref().map(|mtls| mtls.alias(path));
+        std::iter::once(self.house.url(path)).chain(alias).collect()
     }
 
     /// The entity's path prefix; mostly empty.

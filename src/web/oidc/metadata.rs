@@ -6,6 +6,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
 use crate::client::ISSUED;
+use crate::config::provider::Mtls;
 use crate::crypto::Purpose;
 use crate::oauth::Algorithm;
 use crate::provider::acr::Level;
@@ -35,12 +36,16 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
     let url = |path: &str| house.url(path);
     let issued: Vec<&str> = ISSUED.iter().map(|a| a.as_str()).collect();
     let accepted: Vec<&str> = Algorithm::ALL.iter().map(|a| a.as_str()).collect();
-    let methods = [
+    let mut methods = vec![
         "private_key_jwt",
         "client_secret_basic",
         "client_secret_post",
         "none",
     ];
+    if provider.settings.mtls.is_some() {
+        methods.push("self_signed_tls_client_auth");
+        methods.extend(provider.authorities.as_ref().map(|_| "tls_client_auth"));
+    }
     let mut claims: Vec<&str> = SCOPES
         .iter()
         .flat_map(|(_, claims)| claims.iter().copied())
@@ -102,10 +107,29 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         },
         "request_authentication_signing_alg_values_supported": accepted,
     });
-    match value {
+    let mut said = match value {
         Value::Object(map) => map,
         _ => Map::new(),
+    };
+    if let Some(mtls) = &provider.settings.mtls {
+        said.extend(of_certificates(mtls));
     }
+    said
+}
+
+/// RFC 8705 §3.3 and §5.
+fn of_certificates(mtls: &Mtls) -> [(String, Value); 2] {
+    let aliases: Map<String, Value> = super::FOR_CERTIFICATES
+        .iter()
+        .map(|(name, path)| ((*name).to_owned(), mtls.alias(path).into()))
+        .collect();
+    [
+        (
+            "tls_client_certificate_bound_access_tokens".to_owned(),
+            true.into(),
+        ),
+        ("mtls_endpoint_aliases".to_owned(), aliases.into()),
+    ]
 }
 
 fn cached(content_type: &'static str, body: &Value) -> Response {

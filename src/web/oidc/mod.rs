@@ -26,22 +26,16 @@ use super::provider_house::{Provider, say_refusals};
 /// The longest form that these doors read: a signed request that carries trust chains.
 const BODY_LIMIT: usize = 96 * 1024;
 
-/// All of them, below the entity's prefix.
-pub fn routes(provider: Provider) -> Router {
+/// What clients with certificates call (RFC 8705 §5), by the names of their metadata. Nothing else is served at the alias.
+const FOR_CERTIFICATES: [(&str, &str); 3] = [
+    ("token_endpoint", "/token"),
+    ("pushed_authorization_request_endpoint", "/par"),
+    ("userinfo_endpoint", "/userinfo"),
+];
+
+/// The doors for programs that hold keys or tokens.
+fn for_programs() -> Router<Provider> {
     Router::new()
-        .route(
-            "/.well-known/openid-configuration",
-            get(metadata::discovery),
-        )
-        .route(
-            "/.well-known/oauth-authorization-server",
-            get(metadata::discovery),
-        )
-        .route(metadata::JWKS_PATH, get(metadata::jwks))
-        .route(
-            "/authorize",
-            get(authorize::by_get).post(authorize::by_post),
-        )
         .route("/par", post(par::push).fallback(read::wrong_method))
         .route(
             "/token",
@@ -54,6 +48,32 @@ pub fn routes(provider: Provider) -> Router {
             get(userinfo::by_get)
                 .post(userinfo::by_post)
                 .options(userinfo::preflight),
+        )
+}
+
+/// The same at the alias, where clients show certificates.
+pub fn alias_routes(provider: Provider) -> Router {
+    for_programs()
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
+        .with_state(provider)
+}
+
+/// All of them, below the entity's prefix.
+pub fn routes(provider: Provider) -> Router {
+    for_programs()
+        .route(
+            "/.well-known/openid-configuration",
+            get(metadata::discovery),
+        )
+        .route(
+            "/.well-known/oauth-authorization-server",
+            get(metadata::discovery),
+        )
+        .route(metadata::JWKS_PATH, get(metadata::jwks))
+        .route(
+            "/authorize",
+            get(authorize::by_get).post(authorize::by_post),
         )
         .route("/logout", get(logout::by_get).post(logout::by_post))
         .route("/logout/done", get(logout::done))

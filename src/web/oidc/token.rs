@@ -413,10 +413,18 @@ pub(super) async fn authenticate(
         }));
     }
     let token_endpoint = house.url("/token");
+    let aliases: Vec<String> = ["/token", "/par"]
+        .into_iter()
+        .take(if par_endpoint.is_some() { 2 } else { 1 })
+        .filter_map(|path| Some(provider.settings.mtls.as_ref()?.alias(path)))
+        .collect();
     let at = At {
         issuer: &house.id,
         token_endpoint: &token_endpoint,
         par_endpoint,
+        aliases: &aliases,
+        certificate: caller.certificate.as_ref(),
+        authorities: provider.authorities.as_ref(),
         now,
     };
     Ok(match credentials.verify(&client, &at) {

@@ -173,6 +173,7 @@ impl TestHouse {
                 .unwrap();
         }
         let provider = Arc::new(ProviderHouse {
+            authorities: None,
             clients: Clients::new(&settings, None, true).unwrap(),
             house: House {
                 id: ISSUER.into(),

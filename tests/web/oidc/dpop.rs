@@ -31,7 +31,7 @@ async fn house(nonces: bool) -> TestHouse {
 }
 
 /// A proof for `path`; `more` wins over the usual claims.
-fn proof(
+pub(super) fn proof(
     house: &TestHouse,
     key: &str,
     jti: &str,
@@ -100,7 +100,7 @@ async fn userinfo(house: &TestHouse, authorization: &str, proof: Option<&str>) -
     house.send(request.body(Body::empty()).unwrap()).await
 }
 
-fn error(answer: &Answer) -> (u16, String) {
+pub(super) fn error(answer: &Answer) -> (u16, String) {
     let code = answer.json()["error"]
         .as_str()
         .unwrap_or_default()

@@ -10,6 +10,7 @@ mod dpop;
 mod interaction;
 mod logout;
 mod metadata;
+mod mtls;
 mod par;
 mod token;
 
@@ -26,7 +27,7 @@ use hefu::authn::{Factor, password};
 use hefu::clock::{Clock, MockClock, UnixTime};
 use hefu::config;
 use hefu::consent;
-use hefu::crypto::{Purpose, thumb};
+use hefu::crypto::{Authorities, Purpose, thumb};
 use hefu::federation::registration::Registrar;
 use hefu::id::{ClientId, PersonId};
 use hefu::identity::binding::{self, Proof, Takeover};
@@ -39,7 +40,7 @@ use hefu::random::RngSource;
 use hefu::session::{self, Login, Session};
 use hefu::store::{Options, Store};
 use hefu::web::house::House;
-use hefu::web::oidc::routes;
+use hefu::web::oidc::{alias_routes, routes};
 use hefu::web::provider_house::ProviderHouse;
 use hefu::web::source::Source;
 use serde_json::{Value, json};
@@ -61,6 +62,7 @@ pub struct TestHouse {
     pub store: Store,
     pub ring: Arc<KeyRing>,
     router: Router,
+    alias: Router,
     _folder: tempfile::TempDir,
 }
 
@@ -130,6 +132,11 @@ impl TestHouse {
         };
         set(&mut settings);
         let provider = Arc::new(ProviderHouse {
+            authorities: settings
+                .mtls
+                .as_ref()
+                .and_then(|mtls| mtls.ca.as_ref())
+                .map(|path| Authorities::parse(&std::fs::read(path).unwrap()).unwrap()),
             clients: Clients::new(&settings, Some(registrar), false).unwrap(),
             house: House {
                 id: ISSUER.into(),
@@ -145,6 +152,7 @@ impl TestHouse {
             settings,
         });
         Self {
+            alias: alias_routes(Arc::clone(&provider)),
             router: routes(provider),
             world,
             clock,
@@ -179,6 +187,18 @@ impl TestHouse {
             self.prove_name(&id).await;
         }
         id
+    }
+
+    /// The same citizen, however often asked.
+    pub async fn citizen_once(&self) -> PersonId {
+        let found: Option<String> = sqlx::query_scalar("SELECT id FROM persons")
+            .fetch_optional(&mut *self.store.read().await.unwrap())
+            .await
+            .unwrap();
+        match found {
+            Some(id) => PersonId(id),
+            None => self.citizen(true).await,
+        }
     }
 
     /// The register agrees to name, number and phone.
@@ -256,7 +276,16 @@ impl TestHouse {
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let answer = self.router.clone().oneshot(request).await.unwrap();
+        Self::ask(&self.router, request).await
+    }
+
+    /// To the alias for clients with certificates.
+    pub async fn send_to_alias(&self, request: Request<Body>) -> Answer {
+        Self::ask(&self.alias, request).await
+    }
+
+    async fn ask(router: &Router, request: Request<Body>) -> Answer {
+        let answer = router.clone().oneshot(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         let body = to_bytes(body, 1 << 20).await.unwrap();
         Answer {
