@@ -78,11 +78,12 @@ impl Client {
             return Err(MetadataError::Missing("jwks"));
         }
         let id_token_alg = match reader.text("id_token_signed_response_alg")? {
+            None if profile == Profile::Fapi2 => Algorithm::PS256,
             None => Algorithm::RS256, // Reg 2
             Some(name) => name
                 .parse()
                 .ok()
-                .filter(|alg| ISSUED.contains(alg))
+                .filter(|alg| ISSUED.contains(alg) && suits(profile, *alg))
                 .ok_or(MetadataError::Value("id_token_signed_response_alg"))?,
         };
         let certificate_bound = reader.flag("tls_client_certificate_bound_access_tokens")?;
@@ -105,13 +106,19 @@ impl Client {
             certificate_name,
             keys,
             id_token_alg,
-            request_object_alg: reader.algorithm("request_object_signing_alg")?,
+            request_object_alg: match reader.algorithm("request_object_signing_alg")? {
+                Some(alg) if !suits(profile, alg) => {
+                    return Err(MetadataError::Value("request_object_signing_alg"));
+                }
+                alg => alg,
+            },
             required_acr: if required { acr.clone() } else { Vec::new() },
             default_acr: if required { Vec::new() } else { acr },
             default_max_age: reader.number("default_max_age")?,
             require_auth_time: reader.flag("require_auth_time")?,
             require_pushed_requests: profile == Profile::Fapi2 // FAPI 2.0 §5.3.2.2
                 || reader.flag("require_pushed_authorization_requests")?,
+            require_signed_requests: reader.flag("require_signed_request_object")?,
             dpop_bound,
             certificate_bound,
             back_channel: reader
@@ -150,6 +157,11 @@ impl Profile {
             Some(_) => Err(MetadataError::Value("hefu_profile")),
         }
     }
+}
+
+/// FAPI 2.0 §5.4.1 leaves three algorithms.
+fn suits(profile: Profile, alg: Algorithm) -> bool {
+    profile != Profile::Fapi2 || Algorithm::FAPI.contains(&alg)
 }
 
 /// Reg 2: `code` when absent. Those that hefu does not know make a client that asks for what it never gets.
@@ -192,7 +204,7 @@ fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authenticatio
     match reader.text(NAME)? {
         // FAPI 2.0 §5.3.2.1, §5.4.1: keys, never secrets, and no RS256.
         Some("private_key_jwt") if profile == Profile::Fapi2 => match alg {
-            Some(alg) if !Algorithm::FAPI.contains(&alg) => {
+            Some(alg) if !suits(profile, alg) => {
                 Err(MetadataError::Value("token_endpoint_auth_signing_alg"))
             }
             alg => Ok(Authentication::PrivateKeyJwt(alg)),

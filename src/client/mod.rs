@@ -91,6 +91,8 @@ pub struct Client {
     pub default_max_age: Option<i64>,
     pub require_auth_time: bool,
     pub require_pushed_requests: bool,
+    /// Plain parameters are refused (`require_signed_request_object`, RFC 9101 §10.5).
+    pub require_signed_requests: bool,
     /// Tokens only for a key whose possession is proven (`dpop_bound_access_tokens`, RFC 9449 §5.2).
     pub dpop_bound: bool,
     /// Tokens only for the certificate shown in TLS (`tls_client_certificate_bound_access_tokens`, RFC 8705 §3.4).
@@ -103,12 +105,26 @@ pub struct Client {
 }
 
 /// The algorithms under which tokens are issued.
-pub const ISSUED: [Algorithm; 3] = [Algorithm::RS256, Algorithm::ES256, Algorithm::EdDSA];
+pub const ISSUED: [Algorithm; 4] = [
+    Algorithm::RS256,
+    Algorithm::ES256,
+    Algorithm::EdDSA,
+    Algorithm::PS256,
+];
 
 impl Client {
     /// Whether PKCE may not be left out: public clients (RFC 9700 §2.1.1), those of the federation and of FAPI 2.0 (§5.3.2.2).
     pub fn requires_pkce(&self) -> bool {
         self.profile != Profile::Oidc || self.is_public()
+    }
+
+    /// Under which algorithms its assertions and request objects may be signed, where it registered none.
+    pub fn algorithms(&self) -> &'static [Algorithm] {
+        match self.profile {
+            // FAPI 2.0 §5.4.1.
+            Profile::Fapi2 => &Algorithm::FAPI,
+            Profile::Oidc | Profile::Federation => &Algorithm::ALL,
+        }
     }
 
     /// Whether it has no way to prove itself; then its refresh tokens are bound to what it proved when it got them.

@@ -139,17 +139,83 @@ fn a_client_of_fapi_has_keys_and_pushes_its_requests() {
     let profile = Profile::of(good.as_object().unwrap()).unwrap();
     assert_eq!(profile, Profile::Fapi2);
     let client = parse(profile, &good).unwrap();
-    assert!(client.requires_pkce() && client.require_pushed_requests);
+    assert!(client.requires_pkce() && client.require_pushed_requests && client.dpop_bound);
+    assert_eq!(client.id_token_alg, Algorithm::PS256);
     for (name, value) in [
         ("token_endpoint_auth_method", json!("client_secret_basic")),
         ("token_endpoint_auth_method", json!("none")),
         ("token_endpoint_auth_method", Value::Null),
         ("token_endpoint_auth_signing_alg", json!("RS256")),
         ("response_types", json!(["code", "code id_token"])),
+        ("id_token_signed_response_alg", json!("RS256")),
+        ("request_object_signing_alg", json!("RS256")),
     ] {
         let mut bad = good.clone();
         bad[name] = value;
         assert!(parse(profile, &bad).is_err(), "{name}");
     }
     assert!(Profile::of(json!({"hefu_profile": "x"}).as_object().unwrap()).is_err());
+}
+
+#[test]
+fn certificates_and_keys_that_tokens_are_bound_to() {
+    let with = |profile: &str, more: Value| {
+        let mut metadata =
+            json!({"redirect_uris": ["https://rp.example/cb"], "hefu_profile": profile});
+        metadata
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        parse(
+            Profile::of(metadata.as_object().unwrap()).unwrap(),
+            &metadata,
+        )
+    };
+    let key = json!({"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0", "x5c": ["MAA="]});
+    let pki = |more: Value| {
+        let mut metadata = json!({"token_endpoint_auth_method": "tls_client_auth"});
+        metadata
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        metadata
+    };
+    let dns = json!({"tls_client_auth_san_dns": "rp.example"});
+    let client = with("oidc", pki(dns.clone())).unwrap();
+    assert_eq!(client.authentication, Authentication::TlsClientAuth);
+    assert!(client.certificate_name.is_some() && !client.dpop_bound && !client.certificate_bound);
+    // FAPI 2.0 §5.3.2.1: bound one way or the other.
+    assert!(with("fapi2", pki(dns)).unwrap().dpop_bound);
+    let own = json!({"token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks": {"keys": [key]},
+        "tls_client_certificate_bound_access_tokens": true});
+    let client = with("fapi2", own).unwrap();
+    assert!(client.certificate_bound && !client.dpop_bound);
+    assert!(client.has_certificate(&ClientCertificate::new(vec![vec![0x30, 0]]).unwrap()));
+    assert!(!client.has_certificate(&ClientCertificate::new(vec![vec![0x30, 1]]).unwrap()));
+    for (more, error) in [
+        (
+            pki(json!({})),
+            MetadataError::Missing("tls_client_auth_subject_dn"),
+        ),
+        (
+            pki(json!({"tls_client_auth_san_dns": "a", "tls_client_auth_san_uri": "https://a"})),
+            MetadataError::Value("tls_client_auth_san_uri"),
+        ),
+        (
+            pki(json!({"tls_client_auth_san_ip": "a"})),
+            MetadataError::Value("tls_client_auth_san_ip"),
+        ),
+        (
+            json!({"token_endpoint_auth_method": "self_signed_tls_client_auth"}),
+            MetadataError::Missing("x5c"),
+        ),
+        // What comes through the browser cannot be bound.
+        (
+            json!({"dpop_bound_access_tokens": true, "response_types": ["code", "id_token token"]}),
+            MetadataError::Value("response_types"),
+        ),
+    ] {
+        assert_eq!(with("oidc", more.clone()).err(), Some(error), "{more}");
+    }
 }

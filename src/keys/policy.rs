@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn the_shipped_policy_is_good_and_bad_ones_are_refused() {
         let shipped = Policy::shipped().unwrap();
-        assert_eq!(shipped.of(Purpose::IdToken).unwrap().algorithms.len(), 3);
+        assert_eq!(shipped.of(Purpose::IdToken).unwrap().algorithms.len(), 4);
         assert_eq!(shipped.of(Purpose::Seal), None);
         assert_eq!(
             shipped.encryption().algorithms,

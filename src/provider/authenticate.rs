@@ -10,8 +10,8 @@ use super::one_use::OneUse;
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const LIMIT: usize = 16 * 1024;
-/// Seconds by which clocks may differ: 10 ahead are accepted, more than 60 never (FAPI 2.0 §5.3.2.1).
-const LEEWAY: i64 = 10;
+/// Seconds by which clocks may differ: 10 ahead must be accepted, more than 60 must not (FAPI 2.0 §5.3.2.1).
+const LEEWAY: i64 = 30;
 /// An assertion must be remembered until it expires; nobody needs a longer one.
 const LONGEST: i64 = 24 * 3600;
 
@@ -178,8 +178,7 @@ fn verify_assertion(
             registered = [alg];
             &registered
         }
-        None if client.profile == Profile::Fapi2 => &Algorithm::FAPI,
-        None => &Algorithm::ALL,
+        None => client.algorithms(),
     };
     let expected = Expected {
         issuer: id,

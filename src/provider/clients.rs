@@ -203,6 +203,7 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         default_max_age: party.default_max_age,
         require_auth_time: party.require_auth_time,
         require_pushed_requests: party.require_pushed_authorization_requests,
+        require_signed_requests: false,
         dpop_bound: flag("dpop_bound_access_tokens"),
         certificate_bound: flag("tls_client_certificate_bound_access_tokens"),
         back_channel: party

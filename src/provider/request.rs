@@ -253,6 +253,12 @@ fn must_be_signed(sent: &Parameters, client: &Client, context: &Context<'_>) -> 
             "this client must push its authorization requests",
         ));
     }
+    // RFC 9101 §10.5, FAPI 2.0 Message Signing §5.3.1.
+    if client.require_signed_requests && !signed {
+        return Err(Error::invalid_request(
+            "this client must send its request as a signed request object",
+        ));
+    }
     Ok(())
 }
 

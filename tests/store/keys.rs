@@ -40,14 +40,14 @@ async fn keys_are_made_once_and_survive() {
         let records = KeyRecord::all(&mut store.read().await.unwrap())
             .await
             .unwrap();
-        // Federation 1, ID Token 3, audit 1, each with its spare; seal, data, index.
-        assert_eq!(records.len(), 2 * 5 + 3);
+        // Federation 1, ID Token 4, audit 1, each with its spare; seal, data, index.
+        assert_eq!(records.len(), 2 * 6 + 3);
         assert_eq!(
             records
                 .iter()
                 .filter(|r| matches!(r.stage(), Stage::Announced { .. }))
                 .count(),
-            5
+            6
         );
 
         let token = ring
@@ -76,7 +76,7 @@ async fn keys_are_made_once_and_survive() {
                 .await
                 .unwrap()
                 .len(),
-            13
+            15
         );
         let jws = UnverifiedJws::parse(&token, 4096).unwrap();
         let kid = jws.header.kid.clone().unwrap();
@@ -127,7 +127,7 @@ async fn nodes_that_start_at_once_end_with_the_same_keys() {
                 .await
                 .unwrap()
                 .len(),
-            13
+            15
         );
         for ring in &rings {
             ring.refresh(UnixTime(1001)).await.unwrap();
@@ -174,7 +174,7 @@ async fn a_wrong_kek_or_a_lost_vault_is_said_and_nothing_is_made_anew() {
                 .await
                 .unwrap()
                 .len(),
-            13
+            15
         );
         Ok(())
     })

@@ -10,8 +10,10 @@ use crate::provider::one_use::OneUse;
 
 /// A signed request that carries trust chains is long.
 const LIMIT: usize = 64 * 1024;
-/// Seconds by which clocks may differ.
-const LEEWAY: i64 = 10;
+/// Seconds by which clocks may differ: 10 ahead must be accepted, more than 60 must not (FAPI 2.0 §5.3.2.1).
+const LEEWAY: i64 = 30;
+/// Seconds that a request object of FAPI 2.0 Message Signing is good for, before and after `nbf` (§5.3.1).
+const SHORT: i64 = 3600;
 /// Nothing that must be remembered until it expires may live longer.
 const LONGEST: i64 = 24 * 3600;
 
@@ -58,7 +60,7 @@ pub(super) fn open(
     let federation = client.profile == Profile::Federation;
     let allowed: Vec<Algorithm> = match client.request_object_alg {
         Some(alg) => vec![alg],
-        None => Algorithm::ALL.to_vec(),
+        None => client.algorithms().to_vec(),
     };
     let expected = Expected {
         issuer: client.id.as_str(),
@@ -99,6 +101,18 @@ pub(super) fn open(
         .ok()
         .flatten()
         .ok_or_else(|| invalid("exp is missing"))?;
+    if client.profile == Profile::Fapi2 || client.require_signed_requests {
+        let nbf = jwt::time(&claims, "nbf")
+            .ok()
+            .flatten()
+            .ok_or_else(|| invalid("nbf is missing"))?;
+        if context.now.since(nbf) > SHORT {
+            return Err(invalid("nbf is more than 60 minutes ago"));
+        }
+        if expires_at.since(nbf) > SHORT {
+            return Err(invalid("exp is more than 60 minutes after nbf"));
+        }
+    }
     let one_use = match claims.get("jti").and_then(Value::as_str) {
         Some(jti) if !jti.is_empty() => {
             if expires_at.since(context.now) > LONGEST {
@@ -124,7 +138,7 @@ pub(super) fn open(
         "sub",
         "trust_chain",
     ]);
-    let counted = if federation {
+    let counted = if client.profile != Profile::Oidc || client.require_signed_requests {
         // RFC 9101 §6.3: nothing outside counts.
         inner
     } else {

@@ -7,6 +7,7 @@ mod budget;
 mod changed;
 mod claims;
 mod dpop;
+mod fapi;
 mod interaction;
 mod logout;
 mod metadata;
