@@ -58,6 +58,17 @@ impl Visitor {
         )
     }
 
+    /// A program without cookies that shows `identity` (PEM of certificate and key) to servers that ask for one.
+    pub fn showing(ca_pem: &str, address: IpAddr, identity: Option<&str>) -> Self {
+        let ca = reqwest::Certificate::from_pem(ca_pem.as_bytes()).expect("a certificate");
+        let mut builder = reqwest::Client::builder().tls_certs_only([ca]);
+        if let Some(pem) = identity {
+            let identity = reqwest::Identity::from_pem(pem.as_bytes());
+            builder = builder.identity(identity.expect("a certificate and its key"));
+        }
+        Self::build(builder, Arc::default(), address)
+    }
+
     fn build(builder: reqwest::ClientBuilder, jar: Arc<Jar>, address: IpAddr) -> Self {
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let http = builder

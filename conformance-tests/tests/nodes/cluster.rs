@@ -1,4 +1,4 @@
-//! The two nodes, what stands beside them (an SMS gateway and a population register on TLS), and people who visit either node.
+//! The two nodes and people who visit either of them. What stands beside the nodes is in `beside`.
 
 use std::{
     fs::File,
@@ -13,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Json, Router, body::Bytes, routing::post};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use conformance_tests::{
     demo::binary,
@@ -24,10 +23,12 @@ use conformance_tests::{
 };
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use reqwest::{Method, cookie::Jar};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use url::Url;
+
+use super::beside::stand_beside;
 
 /// The nodes, by the address that each listens on; the port is the same, so both are the issuer's host to those who believe it.
 pub const A: usize = 0;
@@ -50,6 +51,8 @@ pub const CITIZENS: [(&str, &str); 2] = [
 
 pub struct Cluster {
     pub issuer: String,
+    /// Where clients show certificates: another host and another port.
+    pub alias: String,
     pub ca_pem: String,
     issuing: CertifiedIssuer<'static, KeyPair>,
     private: [SocketAddr; 2],
@@ -103,8 +106,11 @@ impl Cluster {
         let messages = Arc::new(Mutex::new(Vec::new()));
         let gateway = stand_beside(messages.clone(), certificate, key);
         let port = common_port();
+        let alias = common_port();
+        assert_ne!(port, alias);
         let cluster = Self {
             issuer: format!("https://id.hefu.test:{port}"),
+            alias: format!("https://mtls.hefu.test:{alias}"),
             ca_pem: issuing.pem(),
             issuing,
             private: [free_address(), free_address()],
@@ -114,22 +120,32 @@ impl Cluster {
         };
         let database = postgres::server().new_database("nodes");
         for node in [A, B] {
-            let text = cluster.configuration(node, port, &database, gateway);
+            let text = cluster.configuration(node, [port, alias], &database, gateway);
             std::fs::write(cluster.config(node), text).expect("a file");
         }
         cluster
     }
 
-    fn configuration(&self, node: usize, port: u16, database: &str, gateway: SocketAddr) -> String {
-        let address = SocketAddr::from((ADDRESSES[node], port));
+    fn configuration(
+        &self,
+        node: usize,
+        ports: [u16; 2],
+        database: &str,
+        gateway: SocketAddr,
+    ) -> String {
+        let [address, asking] = ports.map(|port| SocketAddr::from((ADDRESSES[node], port)));
         let Self {
-            issuer, private, ..
+            issuer,
+            alias,
+            private,
+            ..
         } = self;
         format!(
             r#"
 [node]
 name = "node-{node}"
 listen = ["{address}"]
+mtls_listen = ["{asking}"]
 private_listen = "{private}"
 tls = {{ certificate = "certificate.pem", key = "key.pem" }}
 kek = {{ file = "kek" }}
@@ -150,6 +166,10 @@ federation.authority_hints = ["https://anchor.hefu.test"]
 [entity.people]
 sms_gateway_url = "https://{gateway}/sms"
 register_url = "https://{gateway}/register"
+
+[entity.provider]
+dpop_nonces = true
+mtls = {{ url = "{alias}", ca = "ca.pem" }}
 
 [[entity.provider.clients]]
 client_id = "{CLIENT_ID}"
@@ -279,6 +299,21 @@ scope = "openid profile phone real_name offline_access"
             at: ADDRESSES.map(|a| Visitor::at(&self.ca_pem, IpAddr::from(a), jar.clone())),
             turn: AtomicUsize::new(0),
         }
+    }
+
+    /// A program that shows `identity` (PEM of certificate and key) to whoever asks.
+    pub fn program(&self, node: usize, identity: Option<&str>) -> Visitor {
+        Visitor::showing(&self.ca_pem, IpAddr::from(ADDRESSES[node]), identity)
+    }
+
+    /// PEM of a certificate for `name`, of the authority that the nodes believe, and its key.
+    pub fn client_identity(&self, name: &str) -> String {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = CertificateParams::new(vec![name.to_owned()])
+            .expect("a name")
+            .signed_by(&key, &self.issuing)
+            .expect("a certificate");
+        format!("{}{}", certificate.pem(), key.serialize_pem())
     }
 
     /// A new certificate of the same authority takes the place of the files. The key first: in between they do not fit together.
@@ -537,8 +572,8 @@ pub fn member(answer: &Answer, name: &str) -> String {
 /// For the host and the loopback address: PEM of certificate and key.
 fn certificate(issuing: &CertifiedIssuer<'static, KeyPair>) -> (String, String) {
     let key = KeyPair::generate().expect("a key");
-    let names = vec!["id.hefu.test".to_owned(), "127.0.0.1".to_owned()];
-    let certificate = CertificateParams::new(names)
+    let names = ["id.hefu.test", "mtls.hefu.test", "127.0.0.1"].map(str::to_owned);
+    let certificate = CertificateParams::new(names.to_vec())
         .expect("names")
         .signed_by(&key, issuing)
         .expect("a certificate");
@@ -555,50 +590,4 @@ fn common_port() -> u16 {
         }
     }
     panic!("no port is free on both addresses");
-}
-
-/// The SMS gateway and the population register, on a thread and a runtime of their own: those of a test end with it.
-fn stand_beside(messages: Arc<Mutex<Vec<Value>>>, certificate: String, key: String) -> SocketAddr {
-    let (tell, hear) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        runtime.block_on(async move {
-            let listener = StdListener::bind("127.0.0.1:0").expect("a port");
-            listener.set_nonblocking(true).expect("a socket for tokio");
-            let address = listener.local_addr().expect("its address");
-            tell.send(address).expect("somebody waits for it");
-            let tls =
-                axum_server::tls_rustls::RustlsConfig::from_pem(certificate.into(), key.into())
-                    .await
-                    .expect("TLS");
-            let sms = post(move |body: Bytes| async move {
-                let message = serde_json::from_slice(&body).expect("a message in JSON");
-                messages.lock().expect("no panic before").push(message);
-                Json(json!({}))
-            });
-            let register = post(async |body: Bytes| {
-                let asked: Value = serde_json::from_slice(&body).expect("a question in JSON");
-                let known = CITIZENS
-                    .iter()
-                    .any(|(name, number)| asked["name"] == *name && asked["number"] == *number);
-                Json(if known {
-                    json!({"result": "match", "check_id": "chk-1"})
-                } else {
-                    json!({"result": "mismatch"})
-                })
-            });
-            let router = Router::new()
-                .route("/sms", sms)
-                .route("/register/match", register);
-            let server = axum_server::from_tcp_rustls(listener, tls).expect("a listener");
-            server
-                .serve(router.into_make_service())
-                .await
-                .expect("both serve");
-        });
-    });
-    hear.recv().expect("the thread says where it is")
 }

@@ -1,19 +1,13 @@
 //! What may be used once is used once, on any number of nodes; what one node signed, every node knows.
 
-use aws_lc_rs::rand;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use conformance_tests::{
-    statement::{now, peek, verify},
+    statement::{peek, verify},
     visitor::Answer,
 };
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use rcgen::{KeyPair, PublicKeyData};
-use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::cluster::{
-    A, B, CHALLENGE, Cluster, REDIRECT_URI, code_form, member, parameter, refusal, shared,
-};
+use super::cluster::{A, B, member, parameter, refusal, shared};
+use super::signer::Signer;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_code_of_one_node_is_redeemed_once_at_either() {
@@ -145,7 +139,7 @@ async fn both_nodes_publish_the_same_keys() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_jti_is_spent_at_all_nodes() {
     let cluster = shared().await;
-    let signer = Signer::registered(cluster);
+    let signer = Signer::registered(cluster, &json!({}));
     let person = cluster.newcomer("14000000214").await;
 
     // Client assertions (RFC 7523 §3): refused at the other node, and of two at once one passes.
@@ -237,93 +231,4 @@ async fn a_jti_is_spent_at_all_nodes() {
             again.body
         ),
     }
-}
-
-/// A client that proves itself with a key of its own.
-struct Signer {
-    id: String,
-    key: KeyPair,
-}
-
-impl Signer {
-    /// Registered by an operator's hand, from a file of metadata.
-    fn registered(cluster: &Cluster) -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let point = key.der_bytes();
-        let coordinate = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-        let metadata = json!({
-            "client_name": "自有密钥",
-            "redirect_uris": [REDIRECT_URI],
-            "token_endpoint_auth_method": "private_key_jwt",
-            "token_endpoint_auth_signing_alg": "ES256",
-            "jwks": {"keys": [{"kty": "EC", "crv": "P-256", "kid": "k1", "use": "sig", "alg": "ES256",
-                "x": coordinate(&point[1..33]), "y": coordinate(&point[33..65])}]},
-        });
-        let file = cluster.path("signer.json");
-        std::fs::write(&file, metadata.to_string()).expect("a file");
-        let file = file.to_str().expect("a readable path");
-        let added = cluster.hefu_json(&["client", "add", "--metadata", file]);
-        assert_eq!(added["client_secret"], Value::Null, "it has a key instead");
-        let id = added["client_id"].as_str().expect("an id").to_owned();
-        Self { id, key }
-    }
-
-    fn sign(&self, typ: &str, claims: &Value) -> String {
-        let mut header = Header::new(Algorithm::ES256);
-        header.typ = Some(typ.to_owned());
-        header.kid = Some("k1".to_owned());
-        let key = EncodingKey::from_ec_pem(self.key.serialize_pem().as_bytes()).expect("a key");
-        jsonwebtoken::encode(&header, claims, &key).expect("a signature")
-    }
-
-    fn assertion(&self, issuer: &str) -> String {
-        let claims = json!({"iss": self.id, "sub": self.id, "aud": issuer, "jti": jti(),
-            "iat": now(), "exp": now() + 60});
-        self.sign("JWT", &claims)
-    }
-
-    fn object(&self, issuer: &str) -> String {
-        let claims = json!({"iss": self.id, "aud": issuer, "jti": jti(), "iat": now(), "exp": now() + 60,
-            "client_id": self.id, "redirect_uri": REDIRECT_URI, "response_type": "code", "scope": "openid",
-            "state": "s", "nonce": "n", "code_challenge": CHALLENGE, "code_challenge_method": "S256"});
-        self.sign("oauth-authz-req+jwt", &claims)
-    }
-
-    async fn post(
-        &self,
-        cluster: &Cluster,
-        node: usize,
-        path: &str,
-        assertion: &str,
-        form: &[(&str, &str)],
-    ) -> Answer {
-        let party = cluster.person();
-        let proof = [
-            (
-                "client_assertion_type",
-                "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-            ),
-            ("client_assertion", assertion),
-        ];
-        let form: Vec<_> = proof.iter().chain(form).collect();
-        let request = party.at[node].request(Method::POST, &cluster.url(path));
-        party.at[node].send(request.form(&form)).await
-    }
-
-    async fn redeem(&self, cluster: &Cluster, node: usize, assertion: &str, code: &str) -> Answer {
-        self.post(cluster, node, "/token", assertion, &code_form(code))
-            .await
-    }
-
-    async fn push(&self, cluster: &Cluster, node: usize, object: &str) -> Answer {
-        let assertion = self.assertion(&cluster.issuer);
-        self.post(cluster, node, "/par", &assertion, &[("request", object)])
-            .await
-    }
-}
-
-fn jti() -> String {
-    let mut bytes = [0; 16];
-    rand::fill(&mut bytes).expect("randomness");
-    URL_SAFE_NO_PAD.encode(bytes)
 }
