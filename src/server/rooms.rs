@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::entity::{OpenError, Opened, Shared};
 use crate::authn::{code, passkey, throttle};
 use crate::brand::Brand;
+use crate::client::registration_token;
 use crate::config::Section;
 use crate::config::authority::Authority as AuthoritySection;
 use crate::config::people::People as PeopleSection;
@@ -193,8 +194,10 @@ fn provider(
     people: &PeopleSection,
 ) -> Result<Built, OpenError> {
     let registrar = Arc::new(Registrar::new(resolver));
+    let (outbound, sealer) = (&opened.house.outbound, Arc::clone(&opened.house.sealer));
     let clients = Clients::new(section, Some(registrar), shared.plain_http)
-        .map_err(|e| settings(opened, format!("provider.clients: {e}")))?;
+        .map_err(|e| settings(opened, format!("provider.clients: {e}")))?
+        .served_by(section, outbound, sealer);
     let house = Arc::new(ProviderHouse {
         house: opened.house.clone(),
         settings: section.clone(),
@@ -287,6 +290,7 @@ async fn forget_expired(house: &House) -> Result<(), store::Error> {
     throttle::sweep(&mut conn, now).await?;
     entry::sweep(&mut conn, now).await?;
     sweep::sweep(&mut conn, now).await?;
+    registration_token::sweep(&mut conn, now).await?;
     Ok(())
 }
 
