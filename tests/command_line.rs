@@ -75,6 +75,7 @@ fn provider(folder: &std::path::Path) -> String {
         r##"
 [node]
 listen = ["127.0.0.1:0"]
+proxies = ["127.0.0.1/32"]
 kek = {{ env = "HEFU_TEST_KEK" }}
 
 [[entity]]
@@ -83,6 +84,7 @@ role = "provider"
 id = "https://id.example"
 database = "sqlite:{}?mode=rwc"
 vault = "vault"
+federation.authority_hints = ["https://anchor.example"]
 
 [entity.people]
 register_url = "https://register.example/api"
