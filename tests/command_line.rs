@@ -67,3 +67,200 @@ fn refusals_are_one_sentence_that_can_be_acted_on() {
     }
     assert!(std::path::Path::new(&(path("foreign") + "/thesis.txt")).exists());
 }
+
+/// A provider on SQLite in `folder`, with two clients in its configuration.
+fn provider(folder: &std::path::Path) -> String {
+    let path = folder.join("hefu.toml");
+    let text = format!(
+        r##"
+[node]
+listen = ["127.0.0.1:0"]
+proxies = ["127.0.0.1/32"]
+kek = {{ env = "HEFU_TEST_KEK" }}
+
+[[entity]]
+name = "id"
+role = "provider"
+id = "https://id.example"
+database = "sqlite:{}?mode=rwc"
+vault = "vault"
+federation.authority_hints = ["https://anchor.example"]
+
+[entity.people]
+register_url = "https://register.example/api"
+sms_gateway_url = "https://sms.example/send"
+
+[entity.provider]
+registration = "token"
+registration_tokens = ["{:0>64}"]
+registration_scope = "openid"
+request_uri = true
+
+[[entity.provider.clients]]
+client_id = "bank"
+redirect_uris = ["https://bank.example/cb"]
+"client_name" = "银行"
+"client_name#en" = "Bank"
+token_endpoint_auth_method = "private_key_jwt"
+token_endpoint_auth_signing_alg = "PS256"
+jwks_uri = "https://bank.example/jwks"
+request_uris = ["https://bank.example/request#1"]
+initiate_login_uri = "https://bank.example/login"
+default_max_age = 600
+
+[[entity.provider.clients]]
+client_id = "mac"
+client_secret = "0123456789abcdef0123456789abcdef"
+redirect_uris = ["https://mac.example/cb"]
+token_endpoint_auth_method = "client_secret_jwt"
+"##,
+        folder.join("hefu.db").display(),
+        1
+    );
+    std::fs::write(&path, text).unwrap();
+    path.display().to_string()
+}
+
+#[test]
+fn operators_change_clients_and_make_registration_tokens() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = provider(folder.path());
+    // 32 bytes of zeros, for this folder alone.
+    let kek = "A".repeat(43);
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_hefu"))
+            .args(arguments)
+            .env("HEFU_CONFIG", &config)
+            .env("HEFU_TEST_KEK", &kek)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let output = run(&[arguments, &["--json"]].concat());
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let refused = |arguments: &[&str], expected: &str| {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(
+            said(&output).contains(expected),
+            "{arguments:?}: {}",
+            said(&output)
+        );
+    };
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let checked = run(&["config", "check", &config]);
+    assert!(checked.status.success(), "{}", said(&checked));
+    let migrated = run(&["migrate"]);
+    assert!(migrated.status.success(), "{}", said(&migrated));
+
+    let uri = "https://rp.example/cb";
+    let added = json(&[
+        "client",
+        "add",
+        "--client-id",
+        "rp",
+        "--redirect-uri",
+        uri,
+        "--secret-days",
+        "2",
+    ]);
+    assert_eq!(added["client_secret"].as_str().unwrap().len(), 43);
+    let shown = json(&["client", "show", "rp"]);
+    let age = shown["secret_expires_at"].as_i64().unwrap() - shown["created_at"].as_i64().unwrap();
+    assert_eq!(
+        (age, &shown["registered_itself"]),
+        (2 * 86_400, &false.into())
+    );
+
+    // Some members by a file, some by options; a dry run changes nothing.
+    let metadata = file(
+        "metadata.json",
+        r#"{"client_name": "file", "default_max_age": 60, "redirect_uris": null, "token_endpoint_auth_method": "client_secret_jwt"}"#,
+    );
+    let set = [
+        "client",
+        "set",
+        "rp",
+        "--metadata",
+        &metadata,
+        "--redirect-uri",
+        "https://rp.example/2",
+        "--name",
+        "option",
+    ];
+    let dry = json(&[&set[..], &["--dry-run"]].concat());
+    let expected = serde_json::json!({"client_name": "option", "default_max_age": 60, "redirect_uris": ["https://rp.example/2"],
+        "token_endpoint_auth_method": "client_secret_jwt"});
+    assert_eq!(dry["metadata"], expected);
+    assert_eq!(json(&["client", "show", "rp"]), shown);
+    let changed = json(&set);
+    assert_eq!(
+        changed["client_secret"].as_str().unwrap().len(),
+        86,
+        "one that is known"
+    );
+    assert_eq!(json(&["client", "show", "rp"])["metadata"], expected);
+    let kept = json(&["client", "set", "rp", "--name", "again"]);
+    assert_eq!(kept["client_secret"], serde_json::Value::Null);
+    refused(
+        &["client", "set", "rp", "--replace", "--name", "x"],
+        "redirect_uris",
+    );
+    refused(
+        &[
+            "client",
+            "set",
+            "rp",
+            "--redirect-uri",
+            "http://rp.example/",
+        ],
+        "redirect URI",
+    );
+    refused(
+        &["client", "set", "nobody", "--name", "x"],
+        "not registered",
+    );
+    refused(
+        &["client", "set", "rp", "--metadata", "/nowhere.json"],
+        "/nowhere.json",
+    );
+
+    let token = json(&["client", "registration-token", "--uses", "3", "--days", "1"]);
+    let id = token["id"].as_str().unwrap();
+    assert_eq!(token["token"].as_str().unwrap().len(), 43);
+    json(&["client", "registration-token", "--dry-run"]);
+    let listed = json(&["client", "registration-token", "--list"]);
+    assert_eq!(
+        (
+            &listed[0]["id"],
+            &listed[0]["uses_left"],
+            listed.as_array().unwrap().len()
+        ),
+        (&token["id"], &3.into(), 1)
+    );
+    assert!(
+        !listed
+            .to_string()
+            .contains(token["token"].as_str().unwrap())
+    );
+    refused(
+        &["client", "registration-token", "--uses", "0"],
+        "at least once",
+    );
+    refused(
+        &["client", "registration-token", "--revoke", "rt_x"],
+        "rt_x",
+    );
+    json(&["client", "registration-token", "--revoke", id]);
+    assert_eq!(
+        json(&["client", "registration-token", "--list"]),
+        serde_json::json!([])
+    );
+}

@@ -1,9 +1,11 @@
-//! `hefu client`: relying parties that an operator registers by hand. Those of a federation need none of this.
+//! `hefu client`: relying parties that an operator registers by hand, and those that registered themselves. Those of a federation need
+//! none of this.
 
-use std::path::PathBuf;
+mod registration_token;
+mod set;
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::target::Target;
 use super::{Failure, Outcome, apply, print_json, say};
@@ -16,14 +18,16 @@ use crate::server::entity::Opened;
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
     /// Register a client; prints its secret once, if its method needs one.
-    Add(Add),
+    Add(Box<set::Add>),
+    /// Change what a client registered; prints a secret if the change makes a new one necessary.
+    Set(Box<set::Set>),
     /// Show one client.
     Show {
         client_id: String,
         #[command(flatten)]
         common: Common,
     },
-    /// List the clients registered by hand.
+    /// List the clients that are registered here.
     List {
         #[command(flatten)]
         common: Common,
@@ -40,12 +44,17 @@ pub(super) enum Verb {
     /// Give a client a new secret; the old one stops within seconds, when the nodes have read it.
     RotateSecret {
         client_id: String,
+        /// Days that the new secret works; without: until it is rotated.
+        #[arg(long, value_name = "N")]
+        secret_days: Option<i64>,
         #[command(flatten)]
         common: Common,
         /// Only say what would happen.
         #[arg(long)]
         dry_run: bool,
     },
+    /// Make a token with which clients register themselves, where `registration` is `"token"`.
+    RegistrationToken(registration_token::RegistrationToken),
 }
 
 #[derive(Debug, Args)]
@@ -57,34 +66,12 @@ pub(super) struct Common {
     json: bool,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Add {
-    /// `client_id`; made anew when left out.
-    #[arg(long, value_name = "ID")]
-    client_id: Option<String>,
-    /// Name that the login page shows.
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// May be given more than once; compared character for character.
-    #[arg(long = "redirect-uri", value_name = "URI")]
-    redirect_uris: Vec<String>,
-    /// `client_secret_basic`, `client_secret_post`, `private_key_jwt` or `none`.
-    #[arg(long, value_name = "METHOD")]
-    auth_method: Option<String>,
-    /// JSON file with registration metadata (OIDC Registration §2); the options above win over it.
-    #[arg(long, value_name = "FILE")]
-    metadata: Option<PathBuf>,
-    #[command(flatten)]
-    common: Common,
-    /// Only say what would happen.
-    #[arg(long)]
-    dry_run: bool,
-}
-
 impl Verb {
     pub async fn run(self) -> Outcome {
         match self {
             Self::Add(add) => add.run().await,
+            Self::Set(set) => set.run().await,
+            Self::RegistrationToken(token) => token.run().await,
             Self::Show { client_id, common } => {
                 let opened = provider(&common.target).await?;
                 let found = registered::find(
@@ -155,12 +142,14 @@ impl Verb {
             }
             Self::RotateSecret {
                 client_id,
+                secret_days,
                 common,
                 dry_run,
             } => {
                 let opened = provider(&common.target).await?;
                 let act = Act::RotateSecret {
                     client_id: ClientId(client_id.clone()),
+                    secret_expires_at: set::in_days(opened.house.now(), secret_days),
                 };
                 let effect = apply(&opened, &act, Mode::of(dry_run)).await?;
                 let Effect::SecretRotated {
@@ -190,66 +179,6 @@ impl Verb {
     }
 }
 
-impl Add {
-    async fn run(self) -> Outcome {
-        let opened = provider(&self.common.target).await?;
-        let house = &opened.house;
-        let mut metadata = match &self.metadata {
-            Some(path) => {
-                let text = std::fs::read(path)
-                    .map_err(|e| Failure::new(format!("{}: {e}", path.display())))?;
-                crate::jose::json::parse_object(&text)
-                    .map_err(|e| Failure::new(format!("{}: {e}", path.display())))?
-            }
-            None => Map::new(),
-        };
-        if let Some(name) = &self.name {
-            metadata.insert("client_name".to_owned(), name.as_str().into());
-        }
-        if !self.redirect_uris.is_empty() {
-            metadata.insert(
-                "redirect_uris".to_owned(),
-                self.redirect_uris.clone().into(),
-            );
-        }
-        if let Some(method) = &self.auth_method {
-            metadata.insert(
-                "token_endpoint_auth_method".to_owned(),
-                method.as_str().into(),
-            );
-        }
-        let id = ClientId(self.client_id.unwrap_or_else(|| house.rng().id("cl_")));
-        let act = Act::AddClient {
-            client_id: id.clone(),
-            metadata,
-        };
-        let effect = apply(&opened, &act, Mode::of(self.dry_run)).await?;
-        if self.dry_run {
-            if self.common.json {
-                print_json(&json!({"client_id": id, "dry_run": true}));
-            } else {
-                say(format_args!("{id} would be registered"));
-            }
-            return Ok(());
-        }
-        let Effect::ClientAdded { secret } = effect else {
-            return Ok(());
-        };
-        if self.common.json {
-            print_json(
-                &json!({"client_id": id, "client_secret": secret.as_ref().map(crate::crypto::Secret::reveal)}),
-            );
-        } else {
-            say(format_args!("client_id: {id}"));
-            if let Some(secret) = &secret {
-                say(format_args!("client_secret: {}", secret.reveal()));
-                eprintln!("The secret is shown this once.");
-            }
-        }
-        Ok(())
-    }
-}
-
 async fn provider(target: &Target) -> Result<Opened, Failure> {
     let (opened, _) = target.open().await?;
     if opened.role() == Role::Provider {
@@ -268,5 +197,6 @@ fn unknown(client_id: &str) -> Failure {
 
 fn described(client: &Registered) -> Value {
     json!({"client_id": client.id, "created_at": client.created_at, "changed_at": client.changed_at,
-        "has_secret": client.secret.is_some(), "metadata": client.metadata})
+        "has_secret": client.secret.is_some(), "secret_expires_at": client.secret_expires_at,
+        "registered_itself": client.by_itself, "metadata": client.metadata})
 }

@@ -121,6 +121,7 @@ async fn apply(opened: &Opened, act: &Act, mode: Mode) -> Result<Effect, Failure
     let desk = Desk {
         store: &house.store,
         role: opened.role(),
+        sealer: &*house.sealer,
         plain_http: house.plain_http,
         now: house.now(),
     };

@@ -9,7 +9,7 @@ use super::{Authentication, BackChannel, Client, ISSUED, Platform, Profile, Subj
 use crate::crypto::CertificateName;
 use crate::id::ClientId;
 use crate::jose::JwkSet;
-use crate::oauth::{Algorithm, ResponseType, Scope};
+use crate::oauth::{Algorithm, MacAlgorithm, ResponseType, Scope};
 
 /// Why metadata describes no client of ours. The text is for the operator or the registering engineer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -58,14 +58,25 @@ impl Client {
             Authentication::SecretPost if secret.is_none() => {
                 return Err(MetadataError::NoSecret("client_secret_post"));
             }
+            Authentication::SecretJwt(_) if secret.is_none() => {
+                return Err(MetadataError::NoSecret("client_secret_jwt"));
+            }
             _ => {}
         }
         let keys = match metadata.get("jwks") {
             None => JwkSet::default(),
             Some(jwks) => JwkSet::parse_lenient(jwks).map_err(|_| MetadataError::Value("jwks"))?,
         };
+        let jwks_uri = reader.address("jwks_uri", plain_http)?;
+        // OIDC Core 4: https.
+        reader.address("initiate_login_uri", plain_http)?;
+        // Reg 2: one or the other.
+        if jwks_uri.is_some() && metadata.contains_key("jwks") {
+            return Err(MetadataError::Value("jwks_uri"));
+        }
         if authentication == Authentication::SelfSignedTls
             && !keys.iter().any(|key| key.to_value()["x5c"][0].is_string())
+            && jwks_uri.is_none()
         {
             return Err(MetadataError::Missing("x5c"));
         }
@@ -73,8 +84,10 @@ impl Client {
             Authentication::TlsClientAuth => Some(certificate_name(&reader)?),
             _ => None,
         };
-        // `jwks_uri` alone is not enough for a client registered by hand: its keys are pinned by the operator.
-        if matches!(authentication, Authentication::PrivateKeyJwt(_)) && keys.is_empty() {
+        if matches!(authentication, Authentication::PrivateKeyJwt(_))
+            && keys.is_empty()
+            && jwks_uri.is_none()
+        {
             return Err(MetadataError::Missing("jwks"));
         }
         let id_token_alg = match reader.text("id_token_signed_response_alg")? {
@@ -104,7 +117,11 @@ impl Client {
             authentication,
             secret,
             certificate_name,
+            clear_secret: None,
+            secret_expires_at: None,
             keys,
+            jwks_uri,
+            request_uris: request_uris(&reader, plain_http)?,
             id_token_alg,
             request_object_alg: match reader.algorithm("request_object_signing_alg")? {
                 Some(alg) if !suits(profile, alg) => {
@@ -196,7 +213,15 @@ fn grant_types(reader: &Reader<'_>) -> Result<BTreeSet<String>, MetadataError> {
 
 fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authentication, MetadataError> {
     const NAME: &str = "token_endpoint_auth_method";
-    let alg = reader.algorithm("token_endpoint_auth_signing_alg")?;
+    const ALG: &str = "token_endpoint_auth_signing_alg";
+    if reader.text(NAME)? == Some("client_secret_jwt") && profile == Profile::Oidc {
+        let alg: Option<MacAlgorithm> = reader
+            .text(ALG)?
+            .map(|name| name.parse().map_err(|_| MetadataError::Value(ALG)))
+            .transpose()?;
+        return Ok(Authentication::SecretJwt(alg));
+    }
+    let alg = reader.algorithm(ALG)?;
     if profile == Profile::Federation {
         // Federation 1.0 §12.1: asymmetric, whatever the metadata leaves out.
         return Ok(Authentication::PrivateKeyJwt(alg));
@@ -204,9 +229,7 @@ fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authenticatio
     match reader.text(NAME)? {
         // FAPI 2.0 §5.3.2.1, §5.4.1: keys, never secrets, and no RS256.
         Some("private_key_jwt") if profile == Profile::Fapi2 => match alg {
-            Some(alg) if !suits(profile, alg) => {
-                Err(MetadataError::Value("token_endpoint_auth_signing_alg"))
-            }
+            Some(alg) if !suits(profile, alg) => Err(MetadataError::Value(ALG)),
             alg => Ok(Authentication::PrivateKeyJwt(alg)),
         },
         Some("tls_client_auth") => Ok(Authentication::TlsClientAuth),
@@ -267,7 +290,33 @@ fn subject(
     }
 }
 
-fn check_redirect_uri(text: &str, native: bool, plain_http: bool) -> Result<(), MetadataError> {
+/// OIDC Core 6.2: https, in ASCII, of 512 characters at most; the fragment tells versions apart.
+fn request_uris(reader: &Reader<'_>, plain_http: bool) -> Result<Vec<String>, MetadataError> {
+    const NAME: &str = "request_uris";
+    let uris = reader.list(NAME)?.unwrap_or_default();
+    let good = |uri: &String| {
+        uri.len() <= 512 && uri.is_ascii() && Url::parse(uri).is_ok_and(|u| is_safe(&u, plain_http))
+    };
+    if uris.iter().all(good) {
+        Ok(uris)
+    } else {
+        Err(MetadataError::Value(NAME))
+    }
+}
+
+/// An address that may be asked or shown: https, or http below `localhost` in the demonstration; no user name in it.
+pub(super) fn is_safe(url: &Url, plain_http: bool) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let loopback = host == "localhost" || host.ends_with(".localhost") || host == "127.0.0.1";
+    let scheme = url.scheme() == "https" || (plain_http && loopback && url.scheme() == "http");
+    scheme && !host.is_empty() && url.username().is_empty() && url.password().is_none()
+}
+
+pub(super) fn check_redirect_uri(
+    text: &str,
+    native: bool,
+    plain_http: bool,
+) -> Result<(), MetadataError> {
     let refused = || MetadataError::RedirectUri(text.chars().take(200).collect());
     let url = Url::parse(text).map_err(|_| refused())?;
     let host = url.host_str().unwrap_or_default();
@@ -319,6 +368,18 @@ impl<'a> Reader<'a> {
                 Url::parse(text)
                     .ok()
                     .filter(|u| matches!(u.scheme(), "https" | "http") && u.host_str().is_some())
+                    .ok_or(MetadataError::Value(name))
+            })
+            .transpose()
+    }
+
+    /// An address of the client's that we go to ourselves, or send people to.
+    fn address(&self, name: &'static str, plain_http: bool) -> Result<Option<Url>, MetadataError> {
+        self.text(name)?
+            .map(|text| {
+                Url::parse(text)
+                    .ok()
+                    .filter(|url| is_safe(url, plain_http) && url.fragment().is_none())
                     .ok_or(MetadataError::Value(name))
             })
             .transpose()

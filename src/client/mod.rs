@@ -5,6 +5,8 @@
 mod metadata;
 mod platform;
 pub mod registered;
+pub mod registration;
+pub mod registration_token;
 
 use std::collections::BTreeSet;
 
@@ -12,13 +14,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use crate::clock::UnixTime;
 use crate::crypto::{CertificateName, ClientCertificate, constant_time_eq, sha256};
 use crate::id::ClientId;
-use crate::jose::JwkSet;
-use crate::oauth::{Algorithm, ResponseType, Scope};
+use crate::jose::{ClientSecret, JwkSet};
+use crate::oauth::{Algorithm, MacAlgorithm, ResponseType, Scope};
 
 pub use metadata::MetadataError;
-pub use platform::{Hop, Name, Platform, Vouched};
+pub use platform::{Claimed, Hop, Name, Platform, Vouched};
 
 /// Which rules hold for a client where specifications disagree.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -36,6 +39,8 @@ pub enum Profile {
 pub enum Authentication {
     /// RFC 7523, with the client's own keys; under this algorithm only, if it registered one.
     PrivateKeyJwt(Option<Algorithm>),
+    /// The same under the client's secret (OIDC Core 9, `client_secret_jwt`).
+    SecretJwt(Option<MacAlgorithm>),
     SecretBasic,
     SecretPost,
     /// A certificate with the name `certificate_name`, vouched for by an authority of ours (RFC 8705 §2.1).
@@ -78,8 +83,16 @@ pub struct Client {
     pub secret: Option<[u8; 32]>,
     /// The name that the certificate of `TlsClientAuth` must bear.
     pub certificate_name: Option<CertificateName>,
-    /// The client's protocol keys.
+    /// The secret itself, where a method needs it (`needs_clear_secret`).
+    pub clear_secret: Option<ClientSecret>,
+    /// When the secret stops working.
+    pub secret_expires_at: Option<UnixTime>,
+    /// The client's protocol keys; those behind `jwks_uri` are put here by `provider::clients`, when they are needed.
     pub keys: JwkSet,
+    /// Where the client publishes its keys, instead of among its metadata.
+    pub jwks_uri: Option<Url>,
+    /// Where its request objects may be fetched from (OIDC Core 6.2).
+    pub request_uris: Vec<String>,
     pub id_token_alg: Algorithm,
     /// When set, request objects must be signed under it.
     pub request_object_alg: Option<Algorithm>,
@@ -135,6 +148,11 @@ impl Client {
     /// Whether it may have refresh tokens.
     pub fn refresh_tokens(&self) -> bool {
         self.grant_types.contains("refresh_token")
+    }
+
+    /// Whether the client's secret still counts.
+    pub fn secret_works(&self, now: UnixTime) -> bool {
+        self.secret_expires_at.is_none_or(|end| now < end)
     }
 
     /// Whether `secret` is this client's, compared in constant time.

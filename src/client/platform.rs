@@ -16,6 +16,17 @@ pub struct Platform {
     pub chain: Vec<Hop>,
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
+    /// What it says of itself and nobody vouches for; shown as that, never in place of the above.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<Claimed>,
+}
+
+/// A stranger's own words, from its registration of itself.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Claimed {
+    pub name: Option<Name>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
 }
 
 /// What something is called, in the languages of our pages: the same twice where its voucher gives one text only.
@@ -75,6 +86,7 @@ impl Platform {
             chain: Vec::new(),
             policy_uri: None,
             tos_uri: None,
+            claimed: None,
         }
     }
 

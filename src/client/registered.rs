@@ -1,16 +1,22 @@
-//! Clients registered by an operator's hand: in the configuration, or in the database by `hefu client …`.
+//! Clients that were registered here: by an operator's hand, in the configuration or in the database by `hefu client …`, or by
+//! themselves (`registration`). An operator vouches for what a registration says; a client that registers itself vouches for nothing.
 
 use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::any::AnyRow;
 use url::Url;
 
-use super::{Client, MetadataError, Name, Platform, Profile, Vouched};
+use super::{Claimed, Client, MetadataError, Name, Platform, Profile, Vouched};
 use crate::clock::UnixTime;
-use crate::crypto::{Secret, sha256};
+use crate::crypto::{Sealer, Secret, sha256};
 use crate::id::ClientId;
+use crate::jose::ClientSecret;
 use crate::random::Rng;
 use crate::store::{Conn, Error};
+
+/// The column that sealed secrets are bound to.
+const COLUMN: &str = "clients.sealed_secret";
+const COLUMNS: &str = "id, metadata, secret, sealed_secret, secret_expires_at, registration_token, created_at, changed_at";
 
 /// A row of the table `clients`.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,29 +24,53 @@ pub struct Registered {
     pub id: ClientId,
     pub metadata: Map<String, Value>,
     pub secret: Option<[u8; 32]>,
+    sealed_secret: Option<Vec<u8>>,
+    pub secret_expires_at: Option<UnixTime>,
+    /// It registered itself; nobody vouches for its words.
+    pub by_itself: bool,
     pub created_at: UnixTime,
     pub changed_at: UnixTime,
 }
 
 impl Registered {
     pub fn client(&self, plain_http: bool) -> Result<Client, MetadataError> {
-        Client::parse(
+        let platform = if self.by_itself {
+            claimed(&self.metadata)
+        } else {
+            platform(&self.metadata)
+        };
+        let client = Client::parse(
             self.id.clone(),
             Profile::of(&self.metadata)?,
             &self.metadata,
             self.secret,
-            platform(&self.metadata),
+            platform,
             plain_http,
-        )
+        )?;
+        Ok(Client {
+            secret_expires_at: self.secret_expires_at,
+            ..client
+        })
+    }
+
+    /// The secret itself, where it is kept; `None` also when the key it is sealed with is lost.
+    pub fn clear_secret(&self, sealer: &dyn Sealer) -> Option<Secret<String>> {
+        let sealed = self.sealed_secret.as_deref()?;
+        let secret = sealer.reveal(COLUMN, self.id.as_str(), sealed)?;
+        String::from_utf8(secret).ok().map(Secret::new)
     }
 
     fn read(row: &AnyRow) -> Result<Self, Error> {
         let metadata: String = row.try_get("metadata")?;
         let secret: Option<Vec<u8>> = row.try_get("secret")?;
+        let registration_token: Option<Vec<u8>> = row.try_get("registration_token")?;
         Ok(Self {
             id: row.try_get("id")?,
             metadata: serde_json::from_str(&metadata).map_err(|e| Error::Decode(Box::new(e)))?,
             secret: secret.and_then(|s| s.try_into().ok()),
+            sealed_secret: row.try_get("sealed_secret")?,
+            secret_expires_at: row.try_get("secret_expires_at")?,
+            by_itself: registration_token.is_some(),
             created_at: row.try_get("created_at")?,
             changed_at: row.try_get("changed_at")?,
         })
@@ -55,97 +85,257 @@ pub fn from_config(table: &Map<String, Value>, plain_http: bool) -> Result<Clien
         Some(_) => Err(MetadataError::Value(name)),
     };
     let id = text("client_id")?.ok_or(MetadataError::Missing("client_id"))?;
-    let secret = text("client_secret")?.map(|s| sha256(s.as_bytes()));
-    Client::parse(
+    let secret = text("client_secret")?;
+    let client = Client::parse(
         ClientId(id.to_owned()),
         Profile::of(table)?,
         table,
-        secret,
+        secret.map(|s| sha256(s.as_bytes())),
         platform(table),
         plain_http,
-    )
+    )?;
+    Ok(Client {
+        clear_secret: secret
+            .filter(|_| needs_clear_secret(table))
+            .map(|s| ClientSecret::new(s.to_owned())),
+        ..client
+    })
+}
+
+/// Whether something that the client registered makes a key of its secret, so that a hash is not enough: signatures and
+/// encryption under the secret (OIDC Core 10.1, 10.2).
+pub fn needs_clear_secret(metadata: &Map<String, Value>) -> bool {
+    has_secret(metadata)
+        && metadata.iter().any(|(name, value)| {
+            let value = value.as_str().unwrap_or_default();
+            match name.as_str() {
+                "token_endpoint_auth_method" => value == "client_secret_jwt",
+                name if name.ends_with("_alg") => {
+                    value.starts_with("HS") || matches!(value, "dir" | "A128KW" | "A256KW")
+                }
+                _ => false,
+            }
+        })
+}
+
+fn has_secret(metadata: &Map<String, Value>) -> bool {
+    metadata
+        .get("token_endpoint_auth_method")
+        .and_then(Value::as_str)
+        // Reg 2: the default.
+        .unwrap_or("client_secret_basic")
+        .starts_with("client_secret")
 }
 
 /// An operator's registration vouches for the name it carries.
 fn platform(metadata: &Map<String, Value>) -> Platform {
+    let Claimed {
+        name,
+        policy_uri,
+        tos_uri,
+    } = words(metadata);
+    Platform {
+        name,
+        vouched: Vouched::Registered,
+        policy_uri,
+        tos_uri,
+        ..Platform::unvouched(&host(metadata))
+    }
+}
+
+/// A client that registered itself is known by its host; what it says of itself is told as its own words.
+fn claimed(metadata: &Map<String, Value>) -> Platform {
+    let words = words(metadata);
+    Platform {
+        claimed: (words != Claimed::default()).then_some(words),
+        ..Platform::unvouched(&host(metadata))
+    }
+}
+
+fn words(metadata: &Map<String, Value>) -> Claimed {
     let text = |name: &str| {
         metadata
             .get(name)
             .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
             .map(str::to_owned)
     };
-    let host = metadata
-        .get("redirect_uris")
-        .and_then(|uris| uris.get(0)?.as_str())
-        .and_then(|uri| Url::parse(uri).ok()?.host_str().map(str::to_owned))
-        .unwrap_or_default();
-    Platform {
-        // OIDC Dynamic Client Registration 1.0 §2.1: `#` and a language tag.
-        name: text("client_name").map(|chinese| Name {
-            english: text("client_name#en").unwrap_or_else(|| chinese.clone()),
-            chinese,
+    // OIDC Dynamic Client Registration 1.0 §2.1: `#` and a language tag.
+    let chinese = text("client_name")
+        .or_else(|| text("client_name#zh-CN"))
+        .or_else(|| text("client_name#zh"));
+    let english = text("client_name#en").or_else(|| chinese.clone());
+    Claimed {
+        name: english.map(|english| Name {
+            chinese: chinese.unwrap_or_else(|| english.clone()),
+            english,
         }),
-        vouched: Vouched::Registered,
         policy_uri: text("policy_uri"),
         tos_uri: text("tos_uri"),
-        ..Platform::unvouched(&host)
     }
 }
 
-/// Registers a client; with a new random secret when its method needs one, which is told once and stored as a hash.
-/// `None`: the id is taken (a removed client keeps its id, so that nobody inherits its grants).
+fn host(metadata: &Map<String, Value>) -> String {
+    metadata
+        .get("redirect_uris")
+        .and_then(|uris| uris.get(0)?.as_str())
+        .and_then(|uri| {
+            let url = Url::parse(uri).ok()?;
+            // A native app without a host is known by its scheme.
+            Some(url.host_str().unwrap_or(url.scheme()).to_owned())
+        })
+        .unwrap_or_default()
+}
+
+/// A client to be registered.
+#[derive(Clone, Copy, Debug)]
+pub struct New<'a> {
+    pub id: &'a ClientId,
+    pub metadata: &'a Map<String, Value>,
+    pub secret_expires_at: Option<UnixTime>,
+    /// The registration access token, where the client registers itself.
+    pub registration_token: Option<&'a str>,
+}
+
+/// Registers a client; with a new random secret when its method needs one, which is told once and stored as a hash (sealed as
+/// well, where it must be known). `None`: the id is taken (a removed client keeps its id, so that nobody inherits its grants).
 pub async fn add(
     conn: &mut Conn,
     rng: &mut Rng,
-    id: &ClientId,
-    metadata: &Map<String, Value>,
+    sealer: &dyn Sealer,
+    new: New<'_>,
     now: UnixTime,
 ) -> Result<Option<Option<Secret<String>>>, Error> {
-    let method = metadata
-        .get("token_endpoint_auth_method")
-        .and_then(Value::as_str)
-        .unwrap_or("client_secret_basic");
-    let secret = method.starts_with("client_secret").then(|| rng.token());
+    let secret = new_secret(rng, new.metadata);
     let added = sqlx::query(
-        "INSERT INTO clients (id, metadata, secret, created_at, changed_at) VALUES ($1, $2, $3, $4, $4)
+        "INSERT INTO clients (id, metadata, secret, sealed_secret, secret_expires_at, registration_token, created_at, changed_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $7)
          ON CONFLICT (id) DO NOTHING RETURNING id",
     )
-    .bind(id)
-    .bind(Value::Object(metadata.clone()).to_string())
-    .bind(secret.as_ref().map(|s| sha256(s.as_bytes()).to_vec()))
+    .bind(new.id)
+    .bind(Value::Object(new.metadata.clone()).to_string())
+    .bind(secret.as_ref().map(|s| hash(s.reveal())))
+    .bind(seal(sealer, new.id, new.metadata, secret.as_ref()))
+    .bind(new.secret_expires_at.filter(|_| secret.is_some()))
+    .bind(new.registration_token.map(hash))
     .bind(now)
     .fetch_optional(conn)
     .await?;
-    Ok(added.map(|_| secret.map(Secret::new)))
+    Ok(added.map(|_| secret))
 }
 
 pub async fn find(conn: &mut Conn, id: &ClientId) -> Result<Option<Registered>, Error> {
-    sqlx::query(
-        "SELECT id, metadata, secret, created_at, changed_at FROM clients WHERE id = $1 AND removed_at IS NULL",
-    )
-    .bind(id)
-    .fetch_optional(conn)
-    .await?
-    .as_ref()
-    .map(Registered::read)
-    .transpose()
+    let sql = format!("SELECT {COLUMNS} FROM clients WHERE id = $1 AND removed_at IS NULL");
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(Registered::read)
+        .transpose()
+}
+
+/// The client that `registration_token` belongs to, if that is `id` (RFC 7592 §2).
+pub async fn find_own(
+    conn: &mut Conn,
+    id: &ClientId,
+    registration_token: &str,
+) -> Result<Option<Registered>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM clients WHERE id = $1 AND registration_token = $2 AND removed_at IS NULL"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .bind(hash(registration_token))
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(Registered::read)
+        .transpose()
 }
 
 pub async fn list(conn: &mut Conn) -> Result<Vec<Registered>, Error> {
-    sqlx::query(
-        "SELECT id, metadata, secret, created_at, changed_at FROM clients WHERE removed_at IS NULL ORDER BY created_at, id",
+    let sql =
+        format!("SELECT {COLUMNS} FROM clients WHERE removed_at IS NULL ORDER BY created_at, id");
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(Registered::read)
+        .collect()
+}
+
+/// Which secret a client has after a change of its metadata.
+#[derive(Debug)]
+pub enum Changed {
+    /// The client is not there any more, or was changed by somebody else meanwhile.
+    Gone,
+    /// As before: the same one, or none.
+    Kept,
+    /// The metadata asks for a secret that the client did not have, or not in the form it is needed in: told this once.
+    NewSecret(Secret<String>),
+}
+
+/// Replaces the metadata of the client as it was read in `before`.
+pub async fn replace(
+    conn: &mut Conn,
+    rng: &mut Rng,
+    sealer: &dyn Sealer,
+    before: &Registered,
+    metadata: &Map<String, Value>,
+    now: UnixTime,
+) -> Result<Changed, Error> {
+    let keeps = before.secret.is_some()
+        && has_secret(metadata)
+        && (before.sealed_secret.is_some() || !needs_clear_secret(metadata));
+    let secret = if keeps {
+        None
+    } else {
+        new_secret(rng, metadata)
+    };
+    let (hashed, sealed, expires_at) = if keeps {
+        (
+            before.secret.map(|s| s.to_vec()),
+            // What no method needs any more is forgotten.
+            before
+                .sealed_secret
+                .clone()
+                .filter(|_| needs_clear_secret(metadata)),
+            before.secret_expires_at,
+        )
+    } else {
+        (
+            secret.as_ref().map(|s| hash(s.reveal())),
+            seal(sealer, &before.id, metadata, secret.as_ref()),
+            None,
+        )
+    };
+    let done = sqlx::query(
+        "UPDATE clients SET metadata = $1, secret = $2, sealed_secret = $3, secret_expires_at = $4, changed_at = $5
+         WHERE id = $6 AND metadata = $7 AND removed_at IS NULL
+           AND (secret = $8 OR (secret IS NULL AND $8 IS NULL)) RETURNING id",
     )
-    .fetch_all(conn)
-    .await?
-    .iter()
-    .map(Registered::read)
-    .collect()
+    .bind(Value::Object(metadata.clone()).to_string())
+    .bind(hashed)
+    .bind(sealed)
+    .bind(expires_at)
+    .bind(now)
+    .bind(&before.id)
+    .bind(Value::Object(before.metadata.clone()).to_string())
+    .bind(before.secret.map(|s| s.to_vec()))
+    .fetch_optional(conn)
+    .await?;
+    Ok(match (done, secret) {
+        (None, _) => Changed::Gone,
+        (Some(_), None) => Changed::Kept,
+        (Some(_), Some(secret)) => Changed::NewSecret(secret),
+    })
 }
 
 /// Removes a client; whether it was there. Its grants are ended by `provider::grants::revoke_client`.
 pub async fn remove(conn: &mut Conn, id: &ClientId, now: UnixTime) -> Result<bool, Error> {
     let done = sqlx::query(
-        "UPDATE clients SET removed_at = $1 WHERE id = $2 AND removed_at IS NULL RETURNING id",
+        "UPDATE clients SET removed_at = $1, sealed_secret = NULL WHERE id = $2 AND removed_at IS NULL RETURNING id",
     )
     .bind(now)
     .bind(id)
@@ -154,22 +344,58 @@ pub async fn remove(conn: &mut Conn, id: &ClientId, now: UnixTime) -> Result<boo
     Ok(done.is_some())
 }
 
-/// Gives a client that has a secret a new one; `None` for others.
+/// Gives a client that has a secret a new one, until `expires_at`; `None` for others.
 pub async fn rotate_secret(
     conn: &mut Conn,
     rng: &mut Rng,
+    sealer: &dyn Sealer,
     id: &ClientId,
+    expires_at: Option<UnixTime>,
     now: UnixTime,
 ) -> Result<Option<Secret<String>>, Error> {
-    let secret = rng.token();
+    let Some(client) = find(&mut *conn, id).await? else {
+        return Ok(None);
+    };
+    let Some(secret) = new_secret(rng, &client.metadata) else {
+        return Ok(None);
+    };
     let done = sqlx::query(
-        "UPDATE clients SET secret = $1, changed_at = $2
-         WHERE id = $3 AND secret IS NOT NULL AND removed_at IS NULL RETURNING id",
+        "UPDATE clients SET secret = $1, sealed_secret = $2, secret_expires_at = $3, changed_at = $4
+         WHERE id = $5 AND secret IS NOT NULL AND removed_at IS NULL RETURNING id",
     )
-    .bind(sha256(secret.as_bytes()).to_vec())
+    .bind(hash(secret.reveal()))
+    .bind(seal(sealer, id, &client.metadata, Some(&secret)))
+    .bind(expires_at)
     .bind(now)
     .bind(id)
     .fetch_optional(conn)
     .await?;
-    Ok(done.map(|_| Secret::new(secret)))
+    Ok(done.map(|_| secret))
+}
+
+/// A random secret for a client whose method needs one.
+fn new_secret(rng: &mut Rng, metadata: &Map<String, Value>) -> Option<Secret<String>> {
+    has_secret(metadata).then(|| {
+        let mut secret = rng.token();
+        if needs_clear_secret(metadata) {
+            // RFC 7518 §3.2: HS512 wants 64 octets.
+            secret.push_str(&rng.token());
+        }
+        Secret::new(secret)
+    })
+}
+
+fn seal(
+    sealer: &dyn Sealer,
+    id: &ClientId,
+    metadata: &Map<String, Value>,
+    secret: Option<&Secret<String>>,
+) -> Option<Vec<u8>> {
+    secret
+        .filter(|_| needs_clear_secret(metadata))
+        .map(|s| sealer.protect(COLUMN, id.as_str(), s.reveal().as_bytes()))
+}
+
+fn hash(secret: &str) -> Vec<u8> {
+    sha256(secret.as_bytes()).to_vec()
 }

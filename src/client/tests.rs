@@ -93,8 +93,20 @@ fn what_is_refused() {
             MetadataError::Value("response_types"),
         ),
         (
-            json!({"redirect_uris": [good], "token_endpoint_auth_method": "client_secret_jwt"}),
-            MetadataError::Value("token_endpoint_auth_method"),
+            json!({"redirect_uris": [good], "token_endpoint_auth_method": "client_secret_jwt", "token_endpoint_auth_signing_alg": "RS256"}),
+            MetadataError::Value("token_endpoint_auth_signing_alg"),
+        ),
+        (
+            json!({"redirect_uris": [good], "request_uris": ["http://rp.example/r"]}),
+            MetadataError::Value("request_uris"),
+        ),
+        (
+            json!({"redirect_uris": [good], "jwks": {"keys": []}, "jwks_uri": "https://rp.example/jwks"}),
+            MetadataError::Value("jwks_uri"),
+        ),
+        (
+            json!({"redirect_uris": [good], "initiate_login_uri": "http://rp.example/login"}),
+            MetadataError::Value("initiate_login_uri"),
         ),
         (
             json!({"redirect_uris": [good], "id_token_signed_response_alg": "none"}),

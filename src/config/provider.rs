@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::oauth::Scope;
+
 /// Settings of the provider.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -31,6 +33,55 @@ pub struct Provider {
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
+    /// Whether clients may register themselves (OIDC Dynamic Client Registration 1.0, RFC 7591).
+    pub registration: Registration,
+    /// Initial access tokens beside those of `hefu client registration-token`, each as the SHA-256 of its text in hex.
+    pub registration_tokens: Vec<TokenHash>,
+    /// The scopes that a client may be given that registered itself: nobody has looked at it, so no real name.
+    pub registration_scope: Scope,
+    /// Registrations that may come from one address in an hour.
+    pub registrations_per_hour: i64,
+    /// Whether request objects are fetched from a client's `request_uri` (OIDC Core 6.2).
+    pub request_uri: bool,
+    /// Only from addresses that the client registered (`request_uris`).
+    pub require_request_uri_registration: bool,
+}
+
+/// Who may register clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Registration {
+    /// Operators only.
+    #[default]
+    Off,
+    /// Whoever holds an initial access token.
+    Token,
+    /// Anybody.
+    Open,
+}
+
+/// SHA-256 of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct TokenHash(pub [u8; 32]);
+
+impl TryFrom<String> for TokenHash {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let mut hash = [0; 32];
+        let wrong = "must be the SHA-256 of a token in 64 hexadecimal digits";
+        if text.len() != 64 || !text.is_ascii() {
+            return Err(wrong);
+        }
+        for (place, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+            *place = std::str::from_utf8(digits)
+                .ok()
+                .and_then(|digits| u8::from_str_radix(digits, 16).ok())
+                .ok_or(wrong)?;
+        }
+        Ok(Self(hash))
+    }
 }
 
 /// Mutual TLS.
@@ -68,6 +119,13 @@ impl Default for Provider {
             dpop_nonces: false,
             mtls: None,
             clients: Vec::new(),
+            registration: Registration::Off,
+            registration_tokens: Vec::new(),
+            registration_scope: Scope::parse("openid profile phone email address offline_access")
+                .unwrap_or_default(),
+            registrations_per_hour: 1000,
+            request_uri: false,
+            require_request_uri_registration: true,
         }
     }
 }
@@ -85,6 +143,7 @@ impl Provider {
             ("consent_lifetime", self.consent_lifetime),
             ("par_lifetime", self.par_lifetime),
             ("begun_per_source", self.begun_per_source),
+            ("registrations_per_hour", self.registrations_per_hour),
         ]);
         if self.code_lifetime > 60 {
             problems.push(
@@ -101,5 +160,34 @@ impl Provider {
             problems.push(format!("mtls.url {why}"));
         }
         problems
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_registers_unless_it_is_said() {
+        let silent: Provider = toml::from_str("").unwrap();
+        assert_eq!(silent.registration, Registration::Off);
+        assert!(!silent.request_uri && silent.require_request_uri_registration);
+        assert!(!silent.registration_scope.contains("real_name"));
+        // printf token | sha256sum
+        let hash = "3c469e9d6c5875d37a43f353d4f88e61fcf812c66eee3457465a40b0da4153e0";
+        let said: Provider = toml::from_str(&format!(
+            "registration = \"token\"\nregistration_tokens = [\"{hash}\"]"
+        ))
+        .unwrap();
+        let [TokenHash(bytes)] = said.registration_tokens[..] else {
+            panic!("one token")
+        };
+        assert_eq!((bytes[0], bytes[31]), (0x3c, 0xe0));
+        for wrong in [
+            "registration = \"yes\"",
+            "registration_tokens = [\"token\"]",
+        ] {
+            assert!(toml::from_str::<Provider>(wrong).is_err(), "{wrong}");
+        }
     }
 }

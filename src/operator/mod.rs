@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::audit::{self, Event};
-use crate::client::registered;
+use crate::client::registered::{self, Changed, New};
+use crate::client::registration_token;
 use crate::client::{Client, MetadataError, Platform, Profile};
 use crate::clock::UnixTime;
 use crate::config::Role;
-use crate::crypto::Secret;
+use crate::crypto::{Sealer, Secret};
 use crate::federation::EntityId;
 use crate::federation::authority::{InvalidSubordinate, NewSubordinate, Subordinate};
 use crate::id::ClientId;
@@ -26,11 +27,27 @@ pub enum Act {
     AddClient {
         client_id: ClientId,
         metadata: Map<String, Value>,
+        /// When the secret stops; without: never.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret_expires_at: Option<UnixTime>,
+    },
+    /// Put these metadata in the place of a client's. Its secret stays, where there was one and its method still needs one.
+    SetClient {
+        client_id: ClientId,
+        metadata: Map<String, Value>,
     },
     /// Remove a client: its grants end, its id is never given again.
     RemoveClient { client_id: ClientId },
     /// Give a client a new secret; the old one stops.
-    RotateSecret { client_id: ClientId },
+    RotateSecret {
+        client_id: ClientId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secret_expires_at: Option<UnixTime>,
+    },
+    /// Make an initial access token, with which clients register themselves (RFC 7591 §1.2).
+    IssueRegistrationToken { uses: i64, expires_at: UnixTime },
+    /// End such a token before its day.
+    RevokeRegistrationToken { id: String },
     /// Vouch for an entity, or change what is said about it.
     Enrol(NewSubordinate),
     /// Stop vouching for an entity.
@@ -42,6 +59,8 @@ pub enum Act {
 pub struct Desk<'a> {
     pub store: &'a Store,
     pub role: Role,
+    /// Seals what secrets must be known.
+    pub sealer: &'a dyn Sealer,
     /// Redirect URIs of the plain-http demonstration are acceptable.
     pub plain_http: bool,
     pub now: UnixTime,
@@ -68,12 +87,22 @@ pub enum Effect {
     ClientAdded {
         secret: Option<Secret<String>>,
     },
+    /// A secret only where the change makes one necessary.
+    ClientSet {
+        secret: Option<Secret<String>>,
+    },
     ClientRemoved {
         grants_ended: u64,
     },
     SecretRotated {
         secret: Option<Secret<String>>,
     },
+    /// The token is told this once, and never by a dry run.
+    RegistrationTokenIssued {
+        id: String,
+        token: Option<Secret<String>>,
+    },
+    RegistrationTokenRevoked,
     Enrolled,
     Dropped,
 }
@@ -87,6 +116,12 @@ pub enum Refusal {
     ClientTaken(ClientId),
     #[error("{0} is not registered here, or has no secret")]
     NoSecret(ClientId),
+    #[error("{0} was changed by somebody else meanwhile; look again")]
+    Raced(ClientId),
+    #[error("a token works at least once, and until a day to come")]
+    UselessToken,
+    #[error("{0} is no registration token that still counts")]
+    UnknownToken(String),
     #[error(transparent)]
     Metadata(#[from] MetadataError),
     #[error(transparent)]
@@ -97,6 +132,23 @@ pub enum Refusal {
         "{0} has neither clients nor subordinates of that kind: only a provider has clients, only an anchor or intermediate vouches for others"
     )]
     WrongRole(&'static str),
+}
+
+impl Desk<'_> {
+    /// What makes no client is refused here rather than at the first login.
+    fn look_at(self, id: &ClientId, metadata: &Map<String, Value>) -> Result<(), MetadataError> {
+        let profile = Profile::of(metadata)?;
+        let (secret, nobody) = (Some([0; 32]), Platform::unvouched(""));
+        Client::parse(
+            id.clone(),
+            profile,
+            metadata,
+            secret,
+            nobody,
+            self.plain_http,
+        )
+        .map(|_| ())
+    }
 }
 
 impl Act {
@@ -128,9 +180,12 @@ impl Act {
 
     fn belongs_to(&self, role: Role) -> bool {
         match self {
-            Self::AddClient { .. } | Self::RemoveClient { .. } | Self::RotateSecret { .. } => {
-                role == Role::Provider
-            }
+            Self::AddClient { .. }
+            | Self::SetClient { .. }
+            | Self::RemoveClient { .. }
+            | Self::RotateSecret { .. }
+            | Self::IssueRegistrationToken { .. }
+            | Self::RevokeRegistrationToken { .. } => role == Role::Provider,
             Self::Enrol(_) | Self::Drop { .. } => matches!(role, Role::Anchor | Role::Intermediate),
         }
     }
@@ -146,25 +201,39 @@ impl Act {
             Self::AddClient {
                 client_id,
                 metadata,
+                secret_expires_at,
             } => {
-                // Refused here rather than at the first login.
-                let sound = Profile::of(metadata).and_then(|profile| {
-                    Client::parse(
-                        client_id.clone(),
-                        profile,
-                        metadata,
-                        Some([0; 32]),
-                        Platform::unvouched(""),
-                        desk.plain_http,
-                    )
-                });
-                if let Err(wrong) = sound {
+                if let Err(wrong) = desk.look_at(client_id, metadata) {
                     return Ok(Err(wrong.into()));
                 }
-                registered::add(conn, rng, client_id, metadata, now)
+                let new = New {
+                    id: client_id,
+                    metadata,
+                    secret_expires_at: *secret_expires_at,
+                    registration_token: None,
+                };
+                registered::add(conn, rng, desk.sealer, new, now)
                     .await?
                     .map(|secret| Effect::ClientAdded { secret })
                     .ok_or_else(|| Refusal::ClientTaken(client_id.clone()))
+            }
+            Self::SetClient {
+                client_id,
+                metadata,
+            } => {
+                if let Err(wrong) = desk.look_at(client_id, metadata) {
+                    return Ok(Err(wrong.into()));
+                }
+                let Some(before) = registered::find(conn, client_id).await? else {
+                    return Ok(Err(Refusal::UnknownClient(client_id.clone())));
+                };
+                match registered::replace(conn, rng, desk.sealer, &before, metadata, now).await? {
+                    Changed::Gone => Err(Refusal::Raced(client_id.clone())),
+                    Changed::Kept => Ok(Effect::ClientSet { secret: None }),
+                    Changed::NewSecret(secret) => Ok(Effect::ClientSet {
+                        secret: Some(secret),
+                    }),
+                }
             }
             Self::RemoveClient { client_id } => {
                 if registered::remove(conn, client_id, now).await? {
@@ -175,13 +244,32 @@ impl Act {
                     Err(Refusal::UnknownClient(client_id.clone()))
                 }
             }
-            Self::RotateSecret { client_id } => {
-                registered::rotate_secret(conn, rng, client_id, now)
-                    .await?
-                    .map(|secret| Effect::SecretRotated {
-                        secret: Some(secret),
-                    })
-                    .ok_or_else(|| Refusal::NoSecret(client_id.clone()))
+            Self::RotateSecret {
+                client_id,
+                secret_expires_at: end,
+            } => registered::rotate_secret(conn, rng, desk.sealer, client_id, *end, now)
+                .await?
+                .map(|secret| Effect::SecretRotated {
+                    secret: Some(secret),
+                })
+                .ok_or_else(|| Refusal::NoSecret(client_id.clone())),
+            Self::IssueRegistrationToken { uses, expires_at } => {
+                if *uses < 1 || *expires_at <= now {
+                    return Ok(Err(Refusal::UselessToken));
+                }
+                let (id, token) =
+                    registration_token::issue(conn, rng, *uses, *expires_at, now).await?;
+                Ok(Effect::RegistrationTokenIssued {
+                    id,
+                    token: Some(token),
+                })
+            }
+            Self::RevokeRegistrationToken { id } => {
+                if registration_token::revoke(conn, id, now).await? {
+                    Ok(Effect::RegistrationTokenRevoked)
+                } else {
+                    Err(Refusal::UnknownToken(id.clone()))
+                }
             }
             Self::Enrol(subordinate) => subordinate
                 .put(conn, now)
@@ -201,12 +289,18 @@ impl Act {
     fn event(&self, operator: &str) -> Event {
         let (kind, client, entity) = match self {
             Self::AddClient { client_id, .. } => ("client.add", Some(client_id), None),
+            Self::SetClient { client_id, .. } => ("client.set", Some(client_id), None),
             Self::RemoveClient { client_id } => ("client.remove", Some(client_id), None),
-            Self::RotateSecret { client_id } => ("client.rotate_secret", Some(client_id), None),
+            Self::RotateSecret { client_id, .. } => ("client.rotate_secret", Some(client_id), None),
+            Self::IssueRegistrationToken { .. } => ("registration_token.issue", None, None),
+            Self::RevokeRegistrationToken { .. } => ("registration_token.revoke", None, None),
             Self::Enrol(subordinate) => ("federation.enrol", None, Some(&subordinate.entity_id)),
             Self::Drop { entity_id } => ("federation.drop", None, Some(entity_id)),
         };
         let mut event = Event::done(kind).with_actor(operator);
+        if let Self::RevokeRegistrationToken { id } = self {
+            event = event.with("token", id.as_str());
+        }
         if let Some(client) = client {
             event = event.with_client(client);
         }
@@ -221,6 +315,10 @@ impl Effect {
     fn without_secret(self) -> Self {
         match self {
             Self::ClientAdded { .. } => Self::ClientAdded { secret: None },
+            Self::ClientSet { .. } => Self::ClientSet { secret: None },
+            Self::RegistrationTokenIssued { id, .. } => {
+                Self::RegistrationTokenIssued { id, token: None }
+            }
             Self::SecretRotated { .. } => Self::SecretRotated { secret: None },
             other => other,
         }

@@ -1,10 +1,12 @@
 //! How a client proves itself at the token and PAR endpoints: exactly the one method it registered (OIDC Core 9).
 
+use serde_json::{Map, Value};
+
 use crate::client::{Authentication, Client, Profile};
 use crate::clock::UnixTime;
 use crate::crypto::{Authorities, ClientCertificate};
-use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
-use crate::oauth::{Algorithm, Error};
+use crate::jose::{Audience, ClientSecret, Expected, JwsError, JwtError, Typ, jwt};
+use crate::oauth::{Algorithm, Error, MacAlgorithm};
 
 use super::one_use::OneUse;
 
@@ -14,6 +16,7 @@ const LIMIT: usize = 16 * 1024;
 const LEEWAY: i64 = 30;
 /// An assertion must be remembered until it expires; nobody needs a longer one.
 const LONGEST: i64 = 24 * 3600;
+const TYP: Typ<'_> = Typ::AbsentOr(&["JWT", "client-authentication+jwt"]);
 
 /// What a request brought along to prove who sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,10 +114,18 @@ impl Credentials {
         match (client.authentication, &self.proof) {
             (Authentication::SecretBasic, Proof::Basic(secret))
             | (Authentication::SecretPost, Proof::Post(secret)) => {
-                if client.has_secret(secret) {
+                if client.has_secret(secret) && client.secret_works(at.now) {
                     Ok(None)
                 } else {
                     Err(Error::invalid_client("client authentication failed"))
+                }
+            }
+            (Authentication::SecretJwt(alg), Proof::Assertion(jwt)) => {
+                // `None`: the key that the secret was sealed with is lost; an operator gives a new one.
+                let secret = client.clear_secret.as_ref();
+                match secret.filter(|_| client.secret_works(at.now)) {
+                    Some(secret) => verify_under_secret(client, secret, alg, jwt, at).map(Some),
+                    None => Err(Error::invalid_client("client authentication failed")),
                 }
             }
             (Authentication::PrivateKeyJwt(alg), Proof::Assertion(jwt)) => {
@@ -188,34 +199,73 @@ fn verify_assertion(
             // FAPI 2.0 §5.3.2.1: the issuer, as one string, at every endpoint.
             Profile::Fapi2 => Audience::String(at.issuer),
         },
-        typ: Typ::AbsentOr(&["JWT", "client-authentication+jwt"]),
+        typ: TYP,
         algorithms,
         now: at.now,
         leeway: LEEWAY,
         accept_expired: false,
         limit: LIMIT,
     };
-    let claims = jwt::verify(token, &client.keys, &expected).map_err(|e| {
-        Error::invalid_client(match e {
-            JwtError::Expired => "the client assertion has expired",
-            JwtError::Audience => "aud of the client assertion is not this server",
-            JwtError::Jws(JwsError::Signature) => {
-                "the signature of the client assertion does not verify"
+    let claims = jwt::verify(token, &client.keys, &expected).map_err(|e| refused(&e))?;
+    once(client, &claims, at)
+}
+
+/// The same with the client's secret as the key (OIDC Core 9, `client_secret_jwt`); plain OpenID Connect clients only.
+fn verify_under_secret(
+    client: &Client,
+    secret: &ClientSecret,
+    alg: Option<MacAlgorithm>,
+    token: &str,
+    at: &At<'_>,
+) -> Result<OneUse, Error> {
+    let mut ours = vec![at.issuer, at.token_endpoint];
+    ours.extend(at.par_endpoint);
+    let registered;
+    let expected = Expected {
+        issuer: client.id.as_str(),
+        audience: Audience::Contains(&ours),
+        typ: TYP,
+        algorithms: match alg {
+            Some(alg) => {
+                registered = [alg];
+                &registered[..]
             }
-            JwtError::Jws(JwsError::NoKey) => "no key of the client fits the client assertion",
-            JwtError::Jws(JwsError::Algorithm) => {
-                "the client assertion is not signed with an allowed algorithm"
-            }
-            _ => "the client assertion is not valid",
-        })
-    })?;
-    if jwt::text(&claims, "sub").ok() != Some(id) {
+            None => &MacAlgorithm::ALL,
+        },
+        now: at.now,
+        leeway: LEEWAY,
+        accept_expired: false,
+        limit: LIMIT,
+    };
+    let claims = jwt::verify_with_secret(token, secret, &expected).map_err(|e| refused(&e))?;
+    once(client, &claims, at)
+}
+
+fn refused(error: &JwtError) -> Error {
+    Error::invalid_client(match error {
+        JwtError::Expired => "the client assertion has expired",
+        JwtError::Audience => "aud of the client assertion is not this server",
+        JwtError::Jws(JwsError::Signature) => {
+            "the signature of the client assertion does not verify"
+        }
+        JwtError::Jws(JwsError::NoKey) => "no key of the client fits the client assertion",
+        JwtError::Jws(JwsError::Algorithm) => {
+            "the client assertion is not signed with an allowed algorithm"
+        }
+        _ => "the client assertion is not valid",
+    })
+}
+
+/// What a verified assertion must say besides, and the mark by which it is used once.
+fn once(client: &Client, claims: &Map<String, Value>, at: &At<'_>) -> Result<OneUse, Error> {
+    let id = client.id.as_str();
+    if jwt::text(claims, "sub").ok() != Some(id) {
         return Err(Error::invalid_client(
             "sub of the client assertion is not the client",
         ));
     }
-    let expires_at = jwt::time(&claims, "exp").ok().flatten();
-    match (jwt::text(&claims, "jti"), expires_at) {
+    let expires_at = jwt::time(claims, "exp").ok().flatten();
+    match (jwt::text(claims, "jti"), expires_at) {
         (Ok(jti), Some(exp)) if !jti.is_empty() && exp.since(at.now) <= LONGEST => {
             Ok(OneUse::of("client assertion", id, jti, exp))
         }

@@ -6,16 +6,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::{
     Authentication, BackChannel, Client, Hop, MetadataError, Name, Platform, Profile, Subject,
-    Vouched, registered,
+    Vouched,
+    registered::{self, Registered},
 };
 use crate::clock::UnixTime;
 use crate::config;
+use crate::crypto::Sealer;
 use crate::federation::registration::{
     Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
 };
 use crate::id::ClientId;
+use crate::jose::ClientSecret;
 use crate::oauth::ResponseType;
+use crate::outbound::Outbound;
 use crate::store::{self, Store};
+
+use super::client_keys::ClientKeys;
+use super::request::reference::References;
+use super::request::{Parameters, Refusal, named_key};
 
 /// Seconds after which a client of the database is read again.
 const STALE: i64 = 5;
@@ -29,6 +37,11 @@ pub struct Clients {
     registrar: Option<Arc<Registrar>>,
     plain_http: bool,
     known: Mutex<HashMap<String, Remembered>>,
+    /// Opens sealed secrets.
+    sealer: Option<Arc<dyn Sealer>>,
+    keys: Option<ClientKeys>,
+    /// Missing where request objects are not taken by reference.
+    references: Option<References>,
 }
 
 #[derive(Debug, Clone)]
@@ -70,7 +83,33 @@ impl Clients {
             registrar,
             plain_http,
             known: Mutex::default(),
+            sealer: None,
+            keys: None,
+            references: None,
         })
+    }
+
+    /// With all that serving clients needs beside reading them: what their metadata point to, and sealed secrets.
+    #[must_use]
+    pub fn served_by(
+        self,
+        settings: &config::provider::Provider,
+        outbound: &Arc<Outbound>,
+        sealer: Arc<dyn Sealer>,
+    ) -> Self {
+        let references = settings.request_uri.then(|| {
+            References::new(
+                Arc::clone(outbound),
+                settings.require_request_uri_registration,
+                self.plain_http,
+            )
+        });
+        Self {
+            sealer: Some(sealer),
+            keys: Some(ClientKeys::new(Arc::clone(outbound))),
+            references,
+            ..self
+        }
     }
 
     /// The client `id`. `hinted_chain` is the unverified `trust_chain` of its request object. May go out to the
@@ -101,10 +140,8 @@ impl Clients {
             return known.client.ok_or(ClientError::Unknown);
         }
         let row = registered::find(&mut *store.read().await?, &ClientId(id.to_owned())).await?;
-        let client = row
-            .map(|row| row.client(self.plain_http))
-            .transpose()?
-            .map(Arc::new);
+        let client = row.map(|row| self.registered(&row)).transpose()?;
+        let client = client.map(Arc::new);
         self.remember(
             id,
             Remembered {
@@ -116,8 +153,69 @@ impl Clients {
         client.ok_or(ClientError::Unknown)
     }
 
-    /// The same client with keys read anew, for a `kid` that nobody has seen (OIDC Core 10.1.1); the registrar limits how often.
-    pub async fn with_fresh_keys(&self, client: &Arc<Client>, now: UnixTime) -> Arc<Client> {
+    fn registered(&self, row: &Registered) -> Result<Client, MetadataError> {
+        Ok(Client {
+            clear_secret: self
+                .sealer
+                .as_ref()
+                .and_then(|sealer| row.clear_secret(&**sealer))
+                .map(ClientSecret::new),
+            ..row.client(self.plain_http)?
+        })
+    }
+
+    /// The database's row of this client has changed: it is read again at once (by other nodes within seconds).
+    pub fn forget(&self, id: &ClientId) {
+        self.lock().remove(id.as_str());
+    }
+
+    /// The client with the keys that `token` may be verified with: those behind its `jwks_uri` once somebody needs them, and the
+    /// newest when the token names one that we do not know (OIDC Core 10.1.1). Goes out: no connection of the store may be held.
+    pub async fn for_token(&self, client: Arc<Client>, token: &str, now: UnixTime) -> Arc<Client> {
+        let kid = named_key(token);
+        if client.jwks_uri.is_some() {
+            return self.with_keys(client, kid.as_deref(), now).await;
+        }
+        match kid {
+            Some(kid) if client.keys.find(&kid).is_none() => {
+                self.with_fresh_keys(&client, now).await
+            }
+            _ => client,
+        }
+    }
+
+    /// The client with the keys behind its `jwks_uri`, if it has one; whoever encrypts to it needs them too.
+    pub async fn with_keys(
+        &self,
+        client: Arc<Client>,
+        kid: Option<&str>,
+        now: UnixTime,
+    ) -> Arc<Client> {
+        let (Some(keys), Some(url)) = (&self.keys, &client.jwks_uri) else {
+            return client;
+        };
+        let keys = keys.behind(url, kid, now).await;
+        Arc::new(Client {
+            keys: (*keys).clone(),
+            ..(*client).clone()
+        })
+    }
+
+    /// `sent` with the request object that its `request_uri` points to, where that is offered (OIDC Core 6.2). Goes out.
+    pub async fn followed(
+        &self,
+        sent: Parameters,
+        client: &Client,
+        now: UnixTime,
+    ) -> Result<Parameters, Refusal> {
+        match &self.references {
+            Some(references) => references.followed(sent, client, now).await,
+            None => Ok(sent),
+        }
+    }
+
+    /// The same federation client with keys read anew; the registrar limits how often.
+    async fn with_fresh_keys(&self, client: &Arc<Client>, now: UnixTime) -> Arc<Client> {
         let party = self
             .lock()
             .get(client.id.as_str())
@@ -189,7 +287,16 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         authentication: Authentication::PrivateKeyJwt(party.token_endpoint_auth_signing_alg),
         secret: None,
         certificate_name: None,
+        clear_secret: None,
+        secret_expires_at: None,
         keys: party.keys.clone(),
+        // Behind an address or not: the registrar has read them.
+        jwks_uri: None,
+        request_uris: party
+            .metadata
+            .get("request_uris")
+            .and_then(|uris| serde_json::from_value(uris.clone()).ok())
+            .unwrap_or_default(),
         id_token_alg: party.id_token_signed_response_alg,
         request_object_alg: party.request_object_signing_alg,
         subject: match party.subject_type {
@@ -255,6 +362,7 @@ fn platform(party: &ResolvedRelyingParty) -> Platform {
         chain,
         policy_uri: None,
         tos_uri: None,
+        claimed: None,
     }
 }
 

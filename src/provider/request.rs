@@ -4,6 +4,7 @@
 
 mod object;
 mod parameters;
+pub mod reference;
 
 use serde::{Deserialize, Serialize};
 

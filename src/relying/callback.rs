@@ -64,6 +64,15 @@ impl Answer {
     }
 }
 
+/// A login that succeeded.
+#[derive(Debug)]
+pub struct Finished {
+    /// Of the new session.
+    pub handle: Secret<String>,
+    /// The page of ours that the citizen was to come to.
+    pub target: Option<String>,
+}
+
 /// Ends a login: checks the answer, fetches and verifies the tokens, opens a session with a new handle. `browser` is the secret of the
 /// browser's cookie, `before` the handle of the session it may have had: it is ended, so that nobody can have planted it.
 pub async fn finish(
@@ -74,7 +83,7 @@ pub async fn finish(
     answer: Answer,
     browser: &str,
     before: Option<&str>,
-) -> Result<Secret<String>, LoginError> {
+) -> Result<Finished, LoginError> {
     let mut conn = store.read().await?;
     let pending = Pending::take(&mut conn, &*party.sealer, &answer.state, browser, now)
         .await?
@@ -107,7 +116,10 @@ pub async fn finish(
     .await?;
     audit::record(&mut tx, rng, now, &Event::done("portal.login")).await?;
     tx.commit().await?;
-    Ok(handle)
+    Ok(Finished {
+        handle,
+        target: pending.secrets.target.clone(),
+    })
 }
 
 /// RFC 9207 §2.4: compared as strings, before anything is sent anywhere. A provider that says it names itself must do so.

@@ -14,23 +14,99 @@ use crate::relying::pending::{Pending, Secrets};
 use crate::relying::{JWT_BEARER, LoginError, Party, Provider};
 use crate::store::Store;
 
+/// What a login is begun with, beside what every login is.
+#[derive(Debug, Clone, Default)]
+pub struct Wish {
+    /// The language that the citizen reads here.
+    pub language: &'static str,
+    /// For the provider, which may make of it what it likes.
+    pub login_hint: Option<String>,
+    /// The page of ours to come to afterwards.
+    pub target: Option<String>,
+}
+
+/// A login that somebody else initiates (OIDC Core 4), as it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Initiation {
+    pub iss: String,
+    pub login_hint: Option<String>,
+    pub target_link_uri: Option<String>,
+}
+
+impl Initiation {
+    /// The longest that is read, in bytes.
+    const LIMIT: usize = 8 * 1024;
+
+    /// Reads a query or a form. Parameters that we do not know are ignored, repeated ones are not forgiven.
+    pub fn parse(encoded: &[u8]) -> Result<Self, LoginError> {
+        if encoded.len() > Self::LIMIT {
+            return Err(LoginError::Malformed("it is too long"));
+        }
+        let (mut iss, mut login_hint, mut target_link_uri) = (None, None, None);
+        for (name, value) in url::form_urlencoded::parse(encoded) {
+            let place = match &*name {
+                "iss" => &mut iss,
+                "login_hint" => &mut login_hint,
+                "target_link_uri" => &mut target_link_uri,
+                _ => continue,
+            };
+            if place.replace(value.into_owned()).is_some() {
+                return Err(LoginError::Malformed("a parameter is repeated"));
+            }
+        }
+        Ok(Self {
+            iss: iss.ok_or(LoginError::WrongIssuer)?,
+            login_hint: login_hint.filter(|hint| !hint.is_empty() && hint.len() <= 512),
+            target_link_uri,
+        })
+    }
+
+    /// What of it counts at `party`: its own provider and no other, and a page of its own.
+    pub fn accept(self, party: &Party) -> Result<Wish, LoginError> {
+        if self.iss != party.settings.provider {
+            return Err(LoginError::WrongIssuer);
+        }
+        Ok(Wish {
+            login_hint: self.login_hint,
+            // OIDC Core 4: a target that is not ours would make us an open redirector.
+            target: self.target_link_uri.and_then(|uri| own(&party.id, &uri)),
+            ..Wish::default()
+        })
+    }
+}
+
+/// The address `uri` as we write it, when it lies at the entity `id`: same origin, below its path.
+fn own(id: &str, uri: &str) -> Option<String> {
+    let (ours, mut target) = (Url::parse(id).ok()?, Url::parse(uri).ok()?);
+    let root = ours.path().trim_end_matches('/');
+    let below = target
+        .path()
+        .strip_prefix(root)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    target.set_fragment(None);
+    let fits = ours.origin() == target.origin()
+        && below
+        && target.username().is_empty()
+        && target.password().is_none();
+    fits.then(|| target.into())
+}
+
 /// What a request object must carry back to us.
 struct Sent<'a> {
     state: &'a str,
     nonce: &'a str,
     challenge: &'a PkceCodeChallenge,
-    language: &'a str,
+    wish: &'a Wish,
 }
 
-/// Begins a login for the browser that holds the secret `browser`; the answer is where to send it. `language` is the one the citizen
-/// reads here.
+/// Begins a login for the browser that holds the secret `browser`; the answer is where to send it.
 pub async fn start(
     party: &Party,
     store: &Store,
     rng: &mut Rng,
     now: UnixTime,
     browser: &str,
-    language: &str,
+    wish: &Wish,
 ) -> Result<Url, LoginError> {
     // OpenID Federation 1.0 §12.1.1: first the provider's chain, and no request at all when it does not hold.
     let (provider, _) = party.provider(now).await?;
@@ -38,13 +114,14 @@ pub async fn start(
     let secrets = Secrets {
         nonce: rng.token(),
         verifier: rng.token(),
+        target: wish.target.clone(),
     };
     let verifier = PkceCodeVerifier::new(secrets.verifier.clone());
     let sent = Sent {
         state: &state,
         nonce: &secrets.nonce,
         challenge: &PkceCodeChallenge::from_code_verifier_sha256(&verifier),
-        language,
+        wish,
     };
     let request = request_object(party, &provider, &sent, rng, now).await?;
     let location = match party.settings.request {
@@ -87,8 +164,11 @@ async fn request_object(
         "nonce": sent.nonce,
         "code_challenge": sent.challenge.as_str(),
         "code_challenge_method": "S256",
-        "ui_locales": sent.language,
+        "ui_locales": sent.wish.language,
     });
+    if let Some(hint) = &sent.wish.login_hint {
+        claims["login_hint"] = hint.as_str().into();
+    }
     if !settings.acr_values.is_empty() {
         claims["acr_values"] = settings.acr_values.clone().into();
     }
@@ -163,4 +243,55 @@ async fn pushed(
         .append_pair("client_id", &party.id)
         .append_pair("request_uri", request_uri);
     Ok(location)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_our_own_are_targets() {
+        for (id, uri, target) in [
+            (
+                "https://gd.example",
+                "https://gd.example/services?x=1#y",
+                Some("https://gd.example/services?x=1"),
+            ),
+            (
+                "https://gd.example",
+                "https://gd.example:443",
+                Some("https://gd.example/"),
+            ),
+            // Ours, and written so that no browser takes it for another host.
+            (
+                "https://gd.example",
+                "https://gd.example//evil.example/",
+                Some("https://gd.example//evil.example/"),
+            ),
+            (
+                "https://gd.example",
+                "https://gd.example.evil.example/",
+                None,
+            ),
+            (
+                "https://gd.example",
+                "https://gd.example@evil.example/",
+                None,
+            ),
+            ("https://gd.example", "https://u@gd.example/", None),
+            ("https://gd.example", "http://gd.example/", None),
+            ("https://gd.example", "https://gd.example:8443/", None),
+            ("https://gd.example", "/services", None),
+            ("https://gd.example", "javascript:alert(1)", None),
+            (
+                "https://x.example/gd",
+                "https://x.example/gd/services",
+                Some("https://x.example/gd/services"),
+            ),
+            ("https://x.example/gd", "https://x.example/gdx", None),
+            ("https://x.example/gd", "https://x.example/gd/../js/", None),
+        ] {
+            assert_eq!(own(id, uri).as_deref(), target, "{uri}");
+        }
+    }
 }

@@ -10,6 +10,8 @@ use crate::relying::Party;
 pub const CALLBACK: &str = "/callback";
 /// Where the provider sends the browser after a logout.
 pub const SIGNED_OUT: &str = "/signed-out";
+/// Where others send citizens to log in (OIDC Core 4).
+pub const INITIATE_LOGIN: &str = "/initiate-login";
 /// Where the provider tells us that a session ended.
 pub const BACKCHANNEL_LOGOUT: &str = "/backchannel-logout";
 
@@ -50,6 +52,7 @@ pub fn openid_relying_party(party: &Party, name: &str) -> Map<String, Value> {
         (settings.request == RequestMode::Pushed).into(),
     );
     say("post_logout_redirect_uris", json!([party.url(SIGNED_OUT)]));
+    say("initiate_login_uri", party.url(INITIATE_LOGIN).into());
     say(
         "backchannel_logout_uri",
         party.url(BACKCHANNEL_LOGOUT).into(),

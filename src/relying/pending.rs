@@ -20,6 +20,9 @@ pub struct Pending {
 pub struct Secrets {
     pub nonce: String,
     pub verifier: String,
+    /// The page of ours that the citizen wants to come to; nobody else's business either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
 }
 
 impl std::fmt::Debug for Secrets {

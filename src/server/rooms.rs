@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::entity::{OpenError, Opened, Shared};
 use crate::authn::{code, passkey, throttle};
 use crate::brand::Brand;
+use crate::client::registration_token;
 use crate::config::authority::Authority as AuthoritySection;
 use crate::config::people::People as PeopleSection;
 use crate::config::portal::Portal;
@@ -200,8 +201,10 @@ fn provider(
     people: &PeopleSection,
 ) -> Result<Built, OpenError> {
     let registrar = Arc::new(Registrar::new(resolver));
+    let (outbound, sealer) = (&opened.house.outbound, Arc::clone(&opened.house.sealer));
     let clients = Clients::new(section, Some(registrar), shared.plain_http)
-        .map_err(|e| settings(opened, format!("provider.clients: {e}")))?;
+        .map_err(|e| settings(opened, format!("provider.clients: {e}")))?
+        .served_by(section, outbound, sealer);
     let ca = section.mtls.as_ref().and_then(|mtls| mtls.ca.as_ref());
     let authorities = ca.map(|path| authorities(opened, path)).transpose()?;
     let house = Arc::new(ProviderHouse {
@@ -316,6 +319,7 @@ async fn forget_expired(house: &House) -> Result<(), store::Error> {
     throttle::sweep(&mut conn, now).await?;
     entry::sweep(&mut conn, now).await?;
     sweep::sweep(&mut conn, now).await?;
+    registration_token::sweep(&mut conn, now).await?;
     Ok(())
 }
 

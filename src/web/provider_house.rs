@@ -14,7 +14,7 @@ use super::error::{Fault, error_json, error_page, reference, retry_after};
 use super::house::House;
 use super::preferences::Preferences;
 use super::view::error::ErrorKind;
-use super::view::{Asking, Frame, Hop, Language, Place, Vouched};
+use super::view::{Asking, Claimed, Frame, Hop, Language, Place, Vouched};
 use crate::brand::Brand;
 use crate::client::{self, Platform};
 use crate::clock::UnixTime;
@@ -186,9 +186,10 @@ pub async fn say_refusals(
         .iter()
         .any(|end| path.ends_with(end));
     let for_programs = for_browsers
-        || ["/par", "/jwks", "/options", "/finish"]
+        || ["/par", "/register", "/jwks", "/options", "/finish"]
             .iter()
             .any(|end| path.ends_with(end))
+        || path.contains("/register/")
         || path.contains("/.well-known/");
     let mut said = if for_programs {
         error_json(&error)
@@ -232,5 +233,10 @@ pub fn asking(platform: &Platform, language: Language) -> Asking {
             .collect(),
         policy_uri: platform.policy_uri.clone(),
         tos_uri: platform.tos_uri.clone(),
+        claimed: platform.claimed.as_ref().map(|claimed| Claimed {
+            name: claimed.name.as_ref().map(say),
+            policy_uri: claimed.policy_uri.clone(),
+            tos_uri: claimed.tos_uri.clone(),
+        }),
     }
 }

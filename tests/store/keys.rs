@@ -61,7 +61,7 @@ async fn keys_are_made_once_and_survive() {
                 .as_array()
                 .unwrap()
                 .len(),
-            6
+            8
         );
         assert!(
             ring.published(Purpose::Client)["keys"]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod authn;
+mod clients;
 mod entry;
 mod federation;
 mod ground;

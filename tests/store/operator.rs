@@ -1,8 +1,9 @@
 //! Acts of operators: done whole or not at all, written down and read again.
 
-use hefu::client::registered;
+use hefu::client::{registered, registration_token};
 use hefu::clock::UnixTime;
 use hefu::config::Role;
+use hefu::crypto::Sealer;
 use hefu::federation::authority::{NewSubordinate, Subordinate};
 use hefu::id::ClientId;
 use hefu::operator::{Act, Desk, Effect, Mode, Refusal};
@@ -14,6 +15,28 @@ use crate::support::database::for_each_database;
 use crate::support::federation::{TestKey, entity_id};
 
 const NOW: UnixTime = UnixTime(1000);
+
+/// What is sealed is not the matter here.
+#[derive(Debug)]
+struct Unsealed;
+
+impl Sealer for Unsealed {
+    fn seal(&self, _: &str, _: &str, _: UnixTime, _: &[u8]) -> String {
+        String::new()
+    }
+
+    fn open(&self, _: &str, _: &str, _: UnixTime, _: &str) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn protect(&self, _: &str, _: &str, plaintext: &[u8]) -> Vec<u8> {
+        plaintext.to_vec()
+    }
+
+    fn reveal(&self, _: &str, _: &str, ciphertext: &[u8]) -> Option<Vec<u8>> {
+        Some(ciphertext.to_vec())
+    }
+}
 
 fn act(value: Value) -> Act {
     let act: Act = serde_json::from_value(value.clone()).expect("an act");
@@ -31,6 +54,7 @@ async fn apply(
     let desk = Desk {
         store,
         role,
+        sealer: &Unsealed,
         plain_http: false,
         now: NOW,
     };
@@ -52,6 +76,8 @@ async fn acts_on_clients() {
             "metadata": {"redirect_uris": ["https://rp.example/cb"]}}));
         let rotate = act(json!({"act": "rotate_secret", "client_id": "cl_1"}));
         let remove = act(json!({"act": "remove_client", "client_id": "cl_1"}));
+        let set = act(json!({"act": "set_client", "client_id": "cl_1",
+            "metadata": {"redirect_uris": ["https://rp.example/cb"], "token_endpoint_auth_method": "client_secret_jwt"}}));
         let apply = async |act, mode| apply(&store, Role::Provider, act, mode).await;
 
         let Ok(Effect::ClientAdded { secret: None }) = apply(&add, Mode::DryRun).await? else {
@@ -60,7 +86,11 @@ async fn acts_on_clients() {
         let found = registered::find(&mut *store.read().await?, &id).await?;
         assert_eq!(found, None, "a dry run leaves nothing");
         assert!(recorded(&store).await?.is_empty());
-        for (missing, said) in [(&rotate, "or has no secret"), (&remove, "not registered")] {
+        for (missing, said) in [
+            (&rotate, "or has no secret"),
+            (&remove, "not registered"),
+            (&set, "not registered"),
+        ] {
             let refusal = apply(missing, Mode::Apply).await?.expect_err("unknown");
             assert!(refusal.to_string().contains(said), "{refusal}");
         }
@@ -78,6 +108,19 @@ async fn acts_on_clients() {
         else {
             panic!("rotated")
         };
+        let Ok(Effect::ClientSet { secret: None }) = apply(&set, Mode::DryRun).await? else {
+            panic!("a dry run tells no secret")
+        };
+        let Ok(Effect::ClientSet { secret: Some(_) }) = apply(&set, Mode::Apply).await? else {
+            panic!("the method asks for a secret that is known")
+        };
+        let changed = registered::find(&mut *store.read().await?, &id).await?;
+        let changed = changed.expect("there");
+        assert_eq!(changed.metadata["token_endpoint_auth_method"], "client_secret_jwt");
+        let wrong = act(json!({"act": "set_client", "client_id": "cl_1", "metadata": {"redirect_uris": []}}));
+        apply(&wrong, Mode::Apply).await?.expect_err("makes no client");
+        let same = registered::find(&mut *store.read().await?, &id).await?;
+        assert_eq!(same, Some(changed));
         let Ok(Effect::ClientRemoved { grants_ended: 0 }) = apply(&remove, Mode::Apply).await?
         else {
             panic!("removed")
@@ -86,8 +129,77 @@ async fn acts_on_clients() {
         assert_eq!(gone, None);
         assert_eq!(
             recorded(&store).await?,
-            ["client.add", "client.remove", "client.rotate_secret"],
+            [
+                "client.add",
+                "client.remove",
+                "client.rotate_secret",
+                "client.set"
+            ],
             "one row an act that was done, none for refusals and dry runs"
+        );
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn acts_on_registration_tokens() {
+    for_each_database(async |store| {
+        let issue = act(json!({"act": "issue_registration_token", "uses": 2, "expires_at": 2000}));
+        let apply = async |act: &Act, mode| apply(&store, Role::Provider, act, mode).await;
+        for useless in [
+            json!({"act": "issue_registration_token", "uses": 0, "expires_at": 2000}),
+            json!({"act": "issue_registration_token", "uses": 1, "expires_at": 1000}),
+        ] {
+            apply(&act(useless), Mode::Apply)
+                .await?
+                .expect_err("of no use");
+        }
+        let Ok(Effect::RegistrationTokenIssued { token: None, .. }) =
+            apply(&issue, Mode::DryRun).await?
+        else {
+            panic!("a dry run tells no token")
+        };
+        let list = async || registration_token::list(&mut *store.read().await?, NOW).await;
+        assert_eq!(list().await?, []);
+        let Ok(Effect::RegistrationTokenIssued {
+            id,
+            token: Some(token),
+        }) = apply(&issue, Mode::Apply).await?
+        else {
+            panic!("issued")
+        };
+        let mut conn = store.read().await?;
+        assert_eq!(list().await?[0].id, id);
+        assert!(registration_token::counts(&mut conn, token.reveal(), NOW).await?);
+        assert!(!registration_token::counts(&mut conn, token.reveal(), UnixTime(2000)).await?);
+        let spend = async || {
+            registration_token::spend(&mut *store.read().await?, token.reveal(), NOW).await
+        };
+        // Of three at once, two get through.
+        let (a, b, c) = tokio::join!(spend(), spend(), spend());
+        let spent = [a?, b?, c?];
+        assert_eq!(spent.iter().flatten().count(), 2, "{spent:?}");
+        assert!(!registration_token::counts(&mut conn, token.reveal(), NOW).await?);
+
+        let revoke = |id: &str| act(json!({"act": "revoke_registration_token", "id": id}));
+        apply(&revoke("rt_x"), Mode::Apply)
+            .await?
+            .expect_err("unknown");
+        apply(&revoke(&id), Mode::DryRun)
+            .await?
+            .expect("could be done");
+        apply(&revoke(&id), Mode::Apply).await?.expect("ended");
+        apply(&revoke(&id), Mode::Apply)
+            .await?
+            .expect_err("ended before");
+        assert_eq!(
+            recorded(&store).await?,
+            ["registration_token.issue", "registration_token.revoke"]
+        );
+        assert_eq!(
+            registration_token::sweep(&mut conn, UnixTime(2000)).await?,
+            1
         );
         Ok(())
     })

@@ -716,55 +716,6 @@ fn outbound() -> hefu::outbound::Outbound {
 }
 
 #[tokio::test]
-async fn registered_clients_and_their_secrets() {
-    for_each_database(async |store| {
-        let mut conn = store.read().await?;
-        let id = ClientId("shop".to_owned());
-        let metadata = json!({"redirect_uris": ["https://shop.example/cb"], "client_name": "商店"});
-        let metadata = metadata.as_object().expect("an object");
-        let secret = registered::add(&mut conn, &mut rng(), &id, metadata, NOW)
-            .await?
-            .expect("new")
-            .expect("a secret");
-        assert!(
-            registered::add(&mut conn, &mut rng(), &id, metadata, NOW)
-                .await?
-                .is_none()
-        );
-        let client = registered::find(&mut conn, &id)
-            .await?
-            .expect("there")
-            .client(false)?;
-        assert!(client.has_secret(secret.reveal()) && !client.has_secret("x"));
-        let newer = registered::rotate_secret(&mut conn, &mut rng(), &id, NOW)
-            .await?
-            .expect("a secret");
-        let client = registered::find(&mut conn, &id)
-            .await?
-            .expect("there")
-            .client(false)?;
-        assert!(client.has_secret(newer.reveal()) && !client.has_secret(secret.reveal()));
-        assert_eq!(registered::list(&mut conn).await?.len(), 1);
-        assert!(registered::remove(&mut conn, &id, NOW).await?);
-        assert!(!registered::remove(&mut conn, &id, NOW).await?);
-        assert_eq!(registered::find(&mut conn, &id).await?, None);
-        assert_eq!(grants::revoke_client(&mut conn, &id, NOW).await?, 0);
-        assert_eq!(
-            grants::revoke_person(&mut conn, &PersonId("p".into()), "closed", NOW).await?,
-            0
-        );
-        // The name stays taken: nobody inherits what it was given.
-        assert!(
-            registered::add(&mut conn, &mut rng(), &id, metadata, NOW)
-                .await?
-                .is_none()
-        );
-        Ok(())
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn who_is_present_is_read_with_their_consent() {
     for_each_database(async |store| {
         let person = account(&store).await?;

@@ -38,6 +38,7 @@ fn pending() -> Pending {
         secrets: Secrets {
             nonce: "the-nonce".to_owned(),
             verifier: "the-verifier".to_owned(),
+            target: Some("https://gd.example/services".to_owned()),
         },
     }
 }

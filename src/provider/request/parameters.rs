@@ -77,6 +77,13 @@ impl Parameters {
         out
     }
 
+    /// With this one besides, or in the place of one of this name.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: String) -> Self {
+        self.values.insert(name.to_owned(), value);
+        self
+    }
+
     /// For the store: pushed and parked requests wait there.
     pub fn to_json(&self) -> String {
         serde_json::json!([self.values, self.repeated]).to_string()

@@ -140,8 +140,12 @@ async fn handle(
             .map(|request| Reading { request, one_use })
             .map_err(Refusal::Page)
     } else {
-        client = with_named_key(provider, client, &sent, now).await;
-        read_sent(provider, &sent, &client, now)
+        // OIDC Core 6.2: what stands behind a request_uri; then the keys that what is signed asks for.
+        let sent = provider.clients.followed(sent, &client, now).await;
+        if let Ok(Some(token)) = sent.as_ref().map(|sent| sent.get("request")) {
+            client = provider.clients.for_token(client, token, now).await;
+        }
+        sent.and_then(|sent| read_sent(provider, &sent, &client, now))
     };
     let Reading { request, one_use } = match reading {
         Ok(reading) => reading,
@@ -216,21 +220,6 @@ fn read_sent(
     let mut reading = request::read(sent, client, &context)?;
     name_hinted(provider, &mut reading.request, client, now);
     Ok(reading)
-}
-
-/// The client with its newest keys, when the request names one that we do not know (OIDC Core 10.1.1).
-async fn with_named_key(
-    provider: &ProviderHouse,
-    client: std::sync::Arc<Client>,
-    sent: &Parameters,
-    now: UnixTime,
-) -> std::sync::Arc<Client> {
-    match sent.get("request").and_then(request::named_key) {
-        Some(kid) if client.keys.find(&kid).is_none() => {
-            provider.clients.with_fresh_keys(&client, now).await
-        }
-        _ => client,
-    }
 }
 
 /// `id_token_hint` (OIDC Core 3.1.2.1): ours, of this client, also when it has expired; anything else counts as none.

@@ -5,10 +5,11 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
+use super::register;
 use crate::client::ISSUED;
-use crate::config::provider::Mtls;
+use crate::config::provider::{Mtls, Registration};
 use crate::crypto::Purpose;
-use crate::oauth::Algorithm;
+use crate::oauth::{Algorithm, MacAlgorithm};
 use crate::provider::acr::Level;
 use crate::provider::claims::SCOPES;
 use crate::provider::dpop;
@@ -36,8 +37,15 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
     let url = |path: &str| house.url(path);
     let issued: Vec<&str> = ISSUED.iter().map(|a| a.as_str()).collect();
     let accepted: Vec<&str> = Algorithm::ALL.iter().map(|a| a.as_str()).collect();
+    // HMAC under the client's secret, for `client_secret_jwt` alone.
+    let proofs: Vec<&str> = accepted
+        .iter()
+        .copied()
+        .chain(MacAlgorithm::ALL.iter().map(|a| a.as_str()))
+        .collect();
     let mut methods = vec![
         "private_key_jwt",
+        "client_secret_jwt",
         "client_secret_basic",
         "client_secret_post",
         "none",
@@ -69,7 +77,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         .map(|l| l.acr(&provider.settings.acr_base))
         .collect();
     let scopes: Vec<&str> = SCOPES.iter().map(|(name, _)| *name).collect();
-    let value = json!({
+    let mut value = json!({
         "issuer": &*house.id,
         "authorization_endpoint": url("/authorize"),
         "token_endpoint": url("/token"),
@@ -86,12 +94,12 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "id_token_signing_alg_values_supported": issued,
         "request_object_signing_alg_values_supported": accepted,
         "token_endpoint_auth_methods_supported": methods,
-        "token_endpoint_auth_signing_alg_values_supported": accepted,
+        "token_endpoint_auth_signing_alg_values_supported": proofs,
         "claim_types_supported": ["normal"],
         "claims_supported": claims,
         "claims_parameter_supported": true,
         "request_parameter_supported": true,
-        "request_uri_parameter_supported": false,
+        "request_uri_parameter_supported": provider.settings.request_uri,
         "authorization_response_iss_parameter_supported": true,
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": dpop::ALGORITHMS.map(Algorithm::as_str),
@@ -107,6 +115,13 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         },
         "request_authentication_signing_alg_values_supported": accepted,
     });
+    if provider.settings.request_uri {
+        value["require_request_uri_registration"] =
+            provider.settings.require_request_uri_registration.into();
+    }
+    if provider.settings.registration != Registration::Off {
+        value["registration_endpoint"] = url(register::PATH).into();
+    }
     let mut said = match value {
         Value::Object(map) => map,
         _ => Map::new(),

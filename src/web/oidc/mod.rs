@@ -9,6 +9,7 @@ mod logout;
 mod metadata;
 mod par;
 mod read;
+mod register;
 mod reply;
 mod token;
 mod userinfo;
@@ -83,6 +84,7 @@ pub fn routes(provider: Provider) -> Router {
             get(consent::show).post(consent::decide),
         )
         .route("/interaction/{id}/cancel", post(interaction::cancel))
+        .merge(register::routes(&provider))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
         .with_state(provider)

@@ -393,11 +393,9 @@ pub(super) async fn authenticate(
     let signed = credentials
         .assertion()
         .or_else(|| par_endpoint.and(sent.get("request")));
-    let client = match signed.and_then(request::named_key) {
-        Some(kid) if client.keys.find(&kid).is_none() => {
-            provider.clients.with_fresh_keys(&client, now).await
-        }
-        _ => client,
+    let client = match signed {
+        Some(token) => provider.clients.for_token(client, token, now).await,
+        None => client,
     };
     // Federation 1.0 §12.1.1.2: at PAR a signed request object proves the client by itself.
     let by_object = par_endpoint.is_some()

@@ -16,7 +16,10 @@ pub async fn finish(
 ) -> Response {
     match opened(&portal, &headers, query.as_deref().unwrap_or_default()).await {
         // The redirect takes code and state out of the address bar.
-        Ok(cookie) => with_cookie(see_other(&portal.path("/")), cookie),
+        Ok((cookie, target)) => {
+            let home = portal.path("/");
+            with_cookie(see_other(target.as_deref().unwrap_or(&home)), cookie)
+        }
         Err(error) => portal.failed(&headers, &error),
     }
 }
@@ -25,11 +28,11 @@ async fn opened(
     portal: &PortalHouse,
     headers: &HeaderMap,
     query: &str,
-) -> Result<HeaderValue, LoginError> {
+) -> Result<(HeaderValue, Option<String>), LoginError> {
     let browser = Browser::of(portal, headers);
     let answer = Answer::parse(query)?;
     let secret = browser.secret().ok_or(LoginError::NotUnderWay)?;
-    let handle = callback::finish(
+    let finished = callback::finish(
         &portal.party,
         &portal.house.store,
         &mut portal.house.rng(),
@@ -39,5 +42,6 @@ async fn opened(
         browser.session(),
     )
     .await?;
-    Ok(browser::begin(portal, handle.reveal()))
+    let cookie = browser::begin(portal, finished.handle.reveal());
+    Ok((cookie, finished.target))
 }

@@ -4,7 +4,7 @@ use axum::extract::{RawForm, State};
 use axum::response::Response;
 use http::HeaderMap;
 
-use crate::relying::login;
+use crate::relying::login::{self, Wish};
 use crate::web::page::see_other;
 use crate::web::portal::PortalHouse;
 use crate::web::portal::browser::Browser;
@@ -19,9 +19,12 @@ pub async fn start(
     let Some(secret) = browser.posted(&portal, &form) else {
         return portal.form_not_ours(&headers);
     };
-    let language = portal.frame(&headers, "/").language.tag();
+    let wish = Wish {
+        language: portal.frame(&headers, "/").language.tag(),
+        ..Wish::default()
+    };
     let (store, mut rng) = (&portal.house.store, portal.house.rng());
-    match login::start(&portal.party, store, &mut rng, now, secret, language).await {
+    match login::start(&portal.party, store, &mut rng, now, secret, &wish).await {
         Ok(location) => see_other(location.as_str()),
         Err(error) => portal.failed(&headers, &error),
     }

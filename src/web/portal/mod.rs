@@ -5,6 +5,7 @@ mod backchannel_logout;
 mod browser;
 mod callback;
 mod home;
+mod initiate;
 mod login;
 mod logout;
 mod page;
@@ -34,6 +35,10 @@ pub fn routes(house: PortalHouse) -> Router {
     Router::new()
         .route("/", get(home::show))
         .route("/login", post(login::start))
+        .route(
+            metadata::INITIATE_LOGIN,
+            get(initiate::by_get).post(initiate::by_post),
+        )
         .route(metadata::CALLBACK, get(callback::finish))
         .route("/logout", post(logout::leave))
         .route(metadata::SIGNED_OUT, get(logout::returned))

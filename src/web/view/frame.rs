@@ -347,6 +347,16 @@ pub struct Asking {
     /// Links from vouched-for metadata.
     pub policy_uri: Option<String>,
     pub tos_uri: Option<String>,
+    /// What it says of itself, told as that.
+    pub claimed: Option<Claimed>,
+}
+
+/// A stranger's own words.
+#[derive(Clone, Debug, Default)]
+pub struct Claimed {
+    pub name: Option<String>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
 }
 
 impl Asking {

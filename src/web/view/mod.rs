@@ -23,7 +23,7 @@ mod samples;
 #[cfg(test)]
 mod tests;
 
-pub use frame::{Asking, Frame, Hop, Notice, Place, Vouched, Way};
+pub use frame::{Asking, Claimed, Frame, Hop, Notice, Place, Vouched, Way};
 pub use language::{Language, Message};
 pub use problem::Problem;
 

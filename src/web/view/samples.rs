@@ -1,7 +1,7 @@
 //! Every page with invented people, for the tests and for looking at: `cargo test --lib view` writes them to `target/pages/`.
 
 use super::{
-    Asking, Frame, Hop, Language, Page, Place, Problem, Vouched, Way,
+    Asking, Claimed, Frame, Hop, Language, Page, Place, Problem, Vouched, Way,
     account::{
         Act, AddPasskey, ConfirmAct, Details, Overview, Passkey, Person, Platform, RenamePasskey,
         Session,
@@ -802,6 +802,7 @@ pub fn guangdong() -> Asking {
         ],
         policy_uri: Some("http://yueshengshi.localhost:8000/privacy".to_owned()),
         tos_uri: None,
+        claimed: None,
     }
 }
 
@@ -822,10 +823,11 @@ fn village() -> Asking {
         ],
         policy_uri: None,
         tos_uri: None,
+        claimed: None,
     }
 }
 
-/// Nobody vouches: whatever it calls itself is not shown.
+/// Nobody vouches: what it calls itself is its own word, told apart.
 pub fn stranger() -> Asking {
     Asking {
         name: Some("粤省事".to_owned()),
@@ -834,5 +836,10 @@ pub fn stranger() -> Asking {
         chain: Vec::new(),
         policy_uri: None,
         tos_uri: None,
+        claimed: Some(Claimed {
+            name: Some("粤省事".to_owned()),
+            policy_uri: Some("https://login.example.net/privacy".to_owned()),
+            tos_uri: None,
+        }),
     }
 }

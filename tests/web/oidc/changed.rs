@@ -24,8 +24,13 @@ async fn register(house: &TestHouse, metadata: &Value) -> Option<String> {
     let secret = registered::add(
         &mut conn,
         &mut RngSource::System.rng(),
-        &id,
-        metadata,
+        &*house.ring,
+        registered::New {
+            id: &id,
+            metadata,
+            secret_expires_at: None,
+            registration_token: None,
+        },
         house.now(),
     )
     .await

@@ -13,6 +13,9 @@ mod logout;
 mod metadata;
 mod mtls;
 mod par;
+mod pointed;
+mod register;
+mod secret_jwt;
 mod token;
 
 use std::collections::BTreeMap;
@@ -35,7 +38,7 @@ use hefu::identity::binding::{self, Proof, Takeover};
 use hefu::identity::{Evidence, IdNumber, Keys, Method, Name, Phone, person};
 use hefu::keys::{Kek, KeyRing, Policy, Setup};
 use hefu::oauth::Scope;
-use hefu::outbound::Outbound;
+use hefu::outbound::{Guard, Outbound};
 use hefu::provider::clients::Clients;
 use hefu::random::RngSource;
 use hefu::session::{self, Login, Session};
@@ -83,6 +86,15 @@ impl TestHouse {
     }
 
     pub async fn with(connections: u32, set: impl FnOnce(&mut config::provider::Provider)) -> Self {
+        Self::reaching(connections, None, set).await
+    }
+
+    /// A house of the demonstration, whose way out leads to `*.localhost:port`.
+    pub async fn reaching(
+        connections: u32,
+        port: Option<u16>,
+        set: impl FnOnce(&mut config::provider::Provider),
+    ) -> Self {
         // The first test to come installs it; the others find it there.
         let _installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let folder = tempfile::tempdir().unwrap();
@@ -132,23 +144,34 @@ impl TestHouse {
             ..config::provider::Provider::default()
         };
         set(&mut settings);
+        let guard = Guard {
+            demo_port: port,
+            ..Guard::default()
+        };
+        let outbound = Outbound::new(hefu::outbound::Options {
+            guard,
+            ..hefu::outbound::Options::default()
+        });
+        let outbound = Arc::new(outbound.unwrap());
         let provider = Arc::new(ProviderHouse {
             authorities: settings
                 .mtls
                 .as_ref()
                 .and_then(|mtls| mtls.ca.as_ref())
                 .map(|path| Authorities::parse(&std::fs::read(path).unwrap()).unwrap()),
-            clients: Clients::new(&settings, Some(registrar), false).unwrap(),
+            clients: Clients::new(&settings, Some(registrar), port.is_some())
+                .unwrap()
+                .served_by(&settings, &outbound, Arc::<KeyRing>::clone(&ring)),
             house: House {
                 id: ISSUER.into(),
                 store: store.clone(),
                 signer: Arc::<KeyRing>::clone(&ring),
                 sealer: Arc::<KeyRing>::clone(&ring),
                 indexer: Arc::<KeyRing>::clone(&ring),
-                outbound: Arc::new(Outbound::new(hefu::outbound::Options::default()).unwrap()),
+                outbound,
                 clock: Arc::new(clock.clone()),
                 rng,
-                plain_http: false,
+                plain_http: port.is_some(),
             },
             settings,
         });
@@ -247,9 +270,12 @@ impl TestHouse {
                 .await
                 .unwrap();
         let mut browser = self.browser();
-        browser
-            .cookies
-            .insert("__Host-hefu_session".to_owned(), handle.reveal().clone());
+        // The second is its name in the demonstration.
+        for name in ["__Host-hefu_session", "hefu_session"] {
+            browser
+                .cookies
+                .insert(name.to_owned(), handle.reveal().clone());
+        }
         (session, browser)
     }
 

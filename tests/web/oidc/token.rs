@@ -537,8 +537,13 @@ async fn what_was_taken_from_a_client_is_not_renewed() {
     hefu::client::registered::add(
         &mut house.store.read().await.unwrap(),
         &mut hefu::random::RngSource::System.rng(),
-        &id,
-        metadata(granted).as_object().unwrap(),
+        &*house.ring,
+        hefu::client::registered::New {
+            id: &id,
+            metadata: metadata(granted).as_object().unwrap(),
+            secret_expires_at: None,
+            registration_token: None,
+        },
         house.now(),
     )
     .await

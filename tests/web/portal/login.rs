@@ -209,6 +209,7 @@ async fn what_the_portal_publishes_about_itself() {
         "id_token_signed_response_alg": "EdDSA",
         "require_pushed_authorization_requests": false,
         "post_logout_redirect_uris": [format!("{PORTAL}/signed-out")],
+        "initiate_login_uri": format!("{PORTAL}/initiate-login"),
         "backchannel_logout_uri": format!("{PORTAL}/backchannel-logout"),
         "backchannel_logout_session_required": true,
     }));
