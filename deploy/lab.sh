@@ -17,20 +17,26 @@ mkdir -p "$folder/vault"
 folder=$(cd "$folder" && pwd)
 export HEFU_LAB_FOLDER=$folder
 
+export HEFU_LAB_MTLS_HOST=${HEFU_LAB_MTLS_HOST:-${host%:*}:9443}
+export HEFU_LAB_CLIENT_CA=${HEFU_LAB_CLIENT_CA:-$folder/ca.pem}
+
+new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 365)
+if [[ ! -e $folder/ca.pem ]]; then
+    "${new[@]}" -subj "/CN=hefu lab" -keyout "$folder/ca-key.pem" -out "$folder/ca.pem" \
+        -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
+fi
 if [[ -z ${HEFU_LAB_CERTIFICATE:-} ]]; then
     export HEFU_LAB_CERTIFICATE=$folder/certificate.pem HEFU_LAB_KEY=$folder/key.pem
     if [[ ! -e $HEFU_LAB_CERTIFICATE ]]; then
         name=${host%:*}
         kind=DNS
         if [[ $name =~ ^[0-9.]+$ ]]; then kind=IP; fi
-        new=(openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc -days 365)
-        "${new[@]}" -subj "/CN=hefu lab" -keyout "$folder/ca-key.pem" -out "$folder/ca.pem" \
-            -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
+        names="$kind:$name"
+        if [[ ${HEFU_LAB_MTLS_HOST%:*} != "$name" ]]; then names+=",DNS:${HEFU_LAB_MTLS_HOST%:*}"; fi
         "${new[@]}" -subj "/CN=$name" -CA "$folder/ca.pem" -CAkey "$folder/ca-key.pem" \
             -keyout "$HEFU_LAB_KEY" -out "$HEFU_LAB_CERTIFICATE" \
-            -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=$kind:$name" \
+            -addext basicConstraints=critical,CA:FALSE -addext "subjectAltName=$names" \
             -addext keyUsage=critical,digitalSignature -addext extendedKeyUsage=serverAuth 2>/dev/null
-        rm "$folder/ca-key.pem"
     fi
     echo "Clients are to trust $folder/ca.pem" >&2
 fi

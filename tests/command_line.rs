@@ -46,6 +46,8 @@ fn the_laboratory_is_told_by_the_environment() {
     let (code, told) = check(&[
         ("HEFU_LAB_HOST", "id.lab.test"),
         ("HEFU_LAB_LISTEN", "0.0.0.0:443"),
+        ("HEFU_LAB_MTLS_HOST", "mtls.lab.test"),
+        ("HEFU_LAB_MTLS_LISTEN", "0.0.0.0:9443"),
         ("HEFU_LAB_FOLDER", "/srv/lab"),
         ("HEFU_LAB_ALLOW", r#""172.16.0.0/12", "127.0.0.0/8""#),
         ("HEFU_LAB_TRUST_ROOTS", r#""/srv/suite-ca.pem""#),
@@ -67,6 +69,7 @@ fn the_laboratory_is_told_by_the_environment() {
         ("HEFU_LAB_LISTEN", "nowhere", "invalid socket address"),
         ("HEFU_LAB_ALLOW", "\"everywhere\"", "invalid IP address"),
         ("HEFU_LAB_HOST", "ID.lab.test", "id is not written as"),
+        ("HEFU_LAB_MTLS_LISTEN", "nowhere", "invalid socket address"),
         ("HEFU_LAB_AUTHORITY_HINTS", "\"a\"\n", "holds a line break"),
     ] {
         let line = 1 + text.lines().position(|l| l.contains(variable)).unwrap();

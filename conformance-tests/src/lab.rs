@@ -30,6 +30,7 @@ const CITIZEN: [(&str, &str); 2] = [("username", "14000000900"), ("password", "H
 pub struct Lab {
     pub issuer: String,
     address: SocketAddr,
+    mtls: SocketAddr,
     folder: TempDir,
     keeper: Option<Keeper>,
 }
@@ -46,6 +47,7 @@ impl Lab {
         let mut lab = Self {
             issuer: format!("https://localhost:{}", address.port()),
             address,
+            mtls: free_address(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             keeper: None,
         };
@@ -75,6 +77,11 @@ impl Lab {
                 format!("localhost:{}", self.address.port()),
             )
             .env("HEFU_LAB_LISTEN", self.address.to_string())
+            .env(
+                "HEFU_LAB_MTLS_HOST",
+                format!("localhost:{}", self.mtls.port()),
+            )
+            .env("HEFU_LAB_MTLS_LISTEN", self.mtls.to_string())
             .stdin(Stdio::null())
     }
 

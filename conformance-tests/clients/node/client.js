@@ -17,7 +17,9 @@ async function authentication() {
 }
 
 async function visit() {
-  const config = await oidc.discovery(new URL(issuer), client_id, undefined, await authentication())
+  // FAPI 2.0 §5.4.1 leaves no RS256, which is what the library expects otherwise.
+  const metadata = told.fapi ? { id_token_signed_response_alg: 'PS256' } : undefined
+  const config = await oidc.discovery(new URL(issuer), client_id, metadata, await authentication())
   // RFC 9449, when asked: one key for the pushed request, the tokens and UserInfo.
   const bound = told.dpop ? { DPoP: oidc.getDPoPHandle(config, await oidc.randomDPoPKeyPair('ES256')) } : undefined
 

@@ -41,6 +41,17 @@ async fn openid_client_of_node_pushes_its_request() {
     );
 }
 
+/// RFC 9449: the library's own proofs at PAR, token endpoint and UserInfo.
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_of_node_binds_its_tokens_to_a_key() {
+    logs_in(&NODE, Proof::Key, &["par", "dpop"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn openid_client_of_node_keeps_the_fapi_profile() {
+    logs_in(&NODE, Proof::Key, &["par", "dpop", "fapi"]).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn authlib_of_python_logs_in() {
     logs_in(&PYTHON, Proof::Secret, &[]).await;
@@ -104,9 +115,15 @@ async fn logs_in(library: &Library, proof: Proof, switches: &[&str]) -> String {
             assert_eq!(userinfo.get(claim), Some(value), "{moment}: {result}");
         }
     }
+    let bound = switches.contains(&"dpop");
     let token_type = result["token_type"].as_str().unwrap_or_default();
-    assert!(token_type.eq_ignore_ascii_case("bearer"), "{result}");
-    assert_eq!(result["rotated"], true, "RFC 9700 §4.14.2: {result}");
+    assert!(
+        token_type.eq_ignore_ascii_case(if bound { "dpop" } else { "bearer" }),
+        "{result}"
+    );
+    // RFC 9700 §4.14.2 has them rotated, FAPI 2.0 §5.3.2.1 has them stay.
+    let rotated = !switches.contains(&"fapi");
+    assert_eq!(result["rotated"], rotated, "{result}");
 
     signs_out(lab, &browser, address(&result), go).await;
     go.to_owned()

@@ -88,7 +88,7 @@ impl Party {
             Proof::Secret | Proof::WrongSecret => CLIENT.0.to_owned(),
             Proof::Key => {
                 let id = format!("lab-key-{}{}", library.folder, switches.concat());
-                told["key"] = registered(lab, &id);
+                told["key"] = registered(lab, &id, switches.contains(&"fapi"));
                 id
             }
         };
@@ -165,7 +165,7 @@ impl Party {
 }
 
 /// Makes a key, registers a client that proves itself with it, and answers the private key as a JWK.
-fn registered(lab: &Lab, client_id: &str) -> Value {
+fn registered(lab: &Lab, client_id: &str, fapi: bool) -> Value {
     let pair = KeyPair::generate().expect("a key");
     let point = pair.der_bytes();
     let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
@@ -175,7 +175,7 @@ fn registered(lab: &Lab, client_id: &str) -> Value {
         "client_name": client_id, "redirect_uris": [REDIRECT_URI], "post_logout_redirect_uris": [SIGNED_OUT_URI],
         "grant_types": ["authorization_code", "refresh_token"],
         "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
-        "jwks": {"keys": [public]},
+        "jwks": {"keys": [public]}, "hefu_profile": if fapi { "fapi2" } else { "oidc" },
     });
     lab.register(client_id, &metadata.to_string());
     let mut private = public;
