@@ -9,7 +9,7 @@ fmt:
 clippy:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# all tests, none skipped; installs PostgreSQL, Chromium and Node.js where it may
+# all tests, none skipped; installs PostgreSQL, Chromium and the clients' languages where it may
 test:
     bash tests/run.sh
 

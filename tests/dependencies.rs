@@ -51,9 +51,9 @@ fn only_what_deny_toml_allows_is_built_in() {
 /// JavaScript's clients and tools of `conformance-tests`: exact versions with their hashes, and from no particular host.
 #[test]
 fn the_javascript_lock_names_versions_and_hashes_and_no_host() {
-    let lock = include_str!("../conformance-tests/node/package-lock.json");
+    let lock = include_str!("../conformance-tests/clients/node/package-lock.json");
     let lock: serde_json::Value = serde_json::from_str(lock).expect("JSON");
-    let wanted = include_str!("../conformance-tests/node/package.json");
+    let wanted = include_str!("../conformance-tests/clients/node/package.json");
     let wanted: serde_json::Value = serde_json::from_str(wanted).expect("JSON");
     let packages = lock["packages"].as_object().expect("packages");
     let locked: Vec<_> = packages.iter().filter(|(at, _)| !at.is_empty()).collect();
@@ -65,6 +65,37 @@ fn the_javascript_lock_names_versions_and_hashes_and_no_host() {
     for (name, version) in wanted["devDependencies"].as_object().expect("a list") {
         let locked = &packages[&format!("node_modules/{name}")]["version"];
         assert_eq!(version, locked, "{name} is not an exact version");
+    }
+}
+
+/// Python's clients the same: exact versions with their hashes.
+#[test]
+fn the_python_lock_names_versions_and_hashes_and_no_host() {
+    let lock = include_str!("../conformance-tests/clients/python/requirements.txt");
+    let wanted = include_str!("../conformance-tests/clients/python/requirements.in");
+    assert!(!lock.contains("://"), "it names a host");
+    let lines = || {
+        lock.lines()
+            .filter(|line| !line.trim_start().starts_with('#'))
+    };
+    let locked: Vec<&str> = lines().filter(|line| !line.starts_with(' ')).collect();
+    for package in &locked {
+        assert!(
+            package.contains("==") && package.ends_with('\\'),
+            "{package}: no exact version, or no hash after it"
+        );
+    }
+    assert!(
+        lines()
+            .filter(|line| line.starts_with("    --hash=sha256:"))
+            .count()
+            >= locked.len()
+    );
+    for package in wanted.lines() {
+        assert!(
+            locked.iter().any(|l| l.starts_with(package)),
+            "{package} is not locked"
+        );
     }
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs every test, skipping none: rules, endpoints, the store on both databases, and a stranger with a browser.
-# Installs what is missing (PostgreSQL's server, Chromium and its driver, Node.js) where it may; otherwise names the one command to run.
+# Installs what is missing (PostgreSQL's server, Chromium and its driver, and the languages of the clients that others wrote: Node.js,
+# Python, Go, Java) where it may; otherwise names the one command to run.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -11,6 +12,13 @@ command -v chromedriver >/dev/null || missing+=(chromium-driver)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
 command -v cc >/dev/null || missing+=(build-essential)
+command -v openssl >/dev/null || missing+=(openssl)
+# The machine's own Python before whatever else is called so.
+python=$(command -v /usr/bin/python3 || command -v python3 || echo /usr/bin/python3)
+"$python" -c 'import ensurepip, venv' 2>/dev/null || { missing+=(python3-venv) && python=/usr/bin/python3; }
+command -v go >/dev/null || missing+=(golang-go)
+command -v javac >/dev/null || missing+=(default-jdk-headless)
+command -v mvn >/dev/null || missing+=(maven)
 
 if ((${#missing[@]})); then
     if ! command -v apt-get >/dev/null; then
@@ -33,12 +41,8 @@ if ! command -v cargo >/dev/null; then
     echo "The tests need Rust $(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or newer, with cargo in the PATH." >&2
     exit 1
 fi
-# JavaScript's own clients and tools, exactly as the lock file says; what is there already is not fetched again.
-node=conformance-tests/node
-if ! cmp -s "$node/package-lock.json" "$node/node_modules/.from-lock"; then
-    npm ci --prefix "$node" </dev/null >&2
-    cp "$node/package-lock.json" "$node/node_modules/.from-lock"
-fi
+# The clients that others wrote, exactly as the lock files say; what is there already is neither fetched nor built again.
+bash conformance-tests/clients/install.sh "$python" </dev/null >&2
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::browser::{Browser, Scheme};
 
 const MISSING: &str = "axe-core is not installed here, and these tests do not pass without it.\n\
-    npm ci --prefix conformance-tests/node      (or let `bash tests/run.sh` do it)";
+    npm ci --prefix conformance-tests/clients/node      (or let `bash tests/run.sh` do it)";
 
 const MEASURES: &str = include_str!("inspection.js");
 
@@ -35,7 +35,8 @@ pub struct Inspection {
 
 impl Inspection {
     pub fn of_pages_in(language: &'static str) -> Self {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("node/node_modules/axe-core");
+        let folder =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/node/node_modules/axe-core");
         let axe = std::fs::read_to_string(folder.join("axe.min.js"))
             .unwrap_or_else(|_| panic!("{MISSING}"));
         Self {

@@ -12,6 +12,7 @@ pub mod browser;
 pub mod demo;
 pub mod inspection;
 pub mod keeper;
+pub mod lab;
 pub mod production;
 pub mod statement;
 pub mod visitor;

@@ -2,5 +2,6 @@
 #![expect(clippy::expect_used, reason = "a test that cannot go on says so")]
 
 mod browser;
+mod clients;
 mod nodes;
 mod protocol;

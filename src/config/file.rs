@@ -70,7 +70,7 @@ const fn yes() -> bool {
     true
 }
 
-/// Reads the file at `path`. Relative paths in it are relative to its folder.
+/// Reads the file at `path`, with the environment variables that it names put in. Relative paths in it are relative to its folder.
 pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
     let text = std::fs::read_to_string(path).map_err(|e| {
         vec![Problem {
@@ -78,6 +78,11 @@ pub fn load(path: &Path) -> Result<Config, Vec<Problem>> {
             what: format!("cannot read {}: {e}", path.display()),
         }]
     })?;
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the file is the door here: only variables that it names are read, once, before anything else"
+    )]
+    let text = super::expand::expand(&text, |name| std::env::var(name))?;
     let mut config = parse(&text)?;
     let folder = path.parent().unwrap_or(Path::new("."));
     let anchor = |p: &mut PathBuf| {

@@ -1,8 +1,9 @@
 //! Configuration: read once at the door, checked, handed down in sections. A role gets only its own section.
 //! Each section stands in a file of its own, beside the defaults and the reason for them; `file` reads TOML and says
-//! what is wrong, by line.
+//! what is wrong, by line; `expand` puts in what the file leaves to the environment.
 
 pub mod authority;
+mod expand;
 pub mod federation;
 mod file;
 pub mod node;
