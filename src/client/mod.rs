@@ -81,6 +81,8 @@ pub struct Client {
     /// The client's protocol keys.
     pub keys: JwkSet,
     pub id_token_alg: Algorithm,
+    /// RFC 9701 §6: under which its introspection answers are signed.
+    pub introspection_alg: Algorithm,
     /// When set, request objects must be signed under it.
     pub request_object_alg: Option<Algorithm>,
     pub subject: Subject,

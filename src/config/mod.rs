@@ -6,6 +6,7 @@ pub mod authority;
 pub mod federation;
 mod file;
 pub mod node;
+pub mod offers;
 pub mod people;
 pub mod portal;
 pub mod provider;
