@@ -90,15 +90,7 @@ impl Client {
         {
             return Err(MetadataError::Missing("jwks"));
         }
-        let id_token_alg = match reader.text("id_token_signed_response_alg")? {
-            None if profile == Profile::Fapi2 => Algorithm::PS256,
-            None => Algorithm::RS256, // Reg 2
-            Some(name) => name
-                .parse()
-                .ok()
-                .filter(|alg| ISSUED.contains(alg) && suits(profile, *alg))
-                .ok_or(MetadataError::Value("id_token_signed_response_alg"))?,
-        };
+        let id_token_alg = reader.issued(profile, "id_token_signed_response_alg")?;
         let certificate_bound = reader.flag("tls_client_certificate_bound_access_tokens")?;
         // FAPI 2.0 §5.3.2.1: sender-constrained tokens only; one of the two ways.
         let dpop_bound = reader.flag("dpop_bound_access_tokens")?
@@ -123,6 +115,7 @@ impl Client {
             jwks_uri,
             request_uris: request_uris(&reader, plain_http)?,
             id_token_alg,
+            introspection_alg: reader.issued(profile, "introspection_signed_response_alg")?,
             request_object_alg: match reader.algorithm("request_object_signing_alg")? {
                 Some(alg) if !suits(profile, alg) => {
                     return Err(MetadataError::Value("request_object_signing_alg"));
@@ -346,6 +339,19 @@ impl<'a> Reader<'a> {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(s)) => Ok(Some(s)),
             Some(_) => Err(MetadataError::Value(name)),
+        }
+    }
+
+    /// An algorithm under which we sign; RS256 when absent (Reg 2, RFC 9701 §6), which FAPI 2.0 does not have.
+    fn issued(&self, profile: Profile, name: &'static str) -> Result<Algorithm, MetadataError> {
+        match self.text(name)? {
+            None if profile == Profile::Fapi2 => Ok(Algorithm::PS256),
+            None => Ok(Algorithm::RS256),
+            Some(alg) => alg
+                .parse()
+                .ok()
+                .filter(|alg| ISSUED.contains(alg) && suits(profile, *alg))
+                .ok_or(MetadataError::Value(name)),
         }
     }
 

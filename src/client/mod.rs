@@ -94,6 +94,8 @@ pub struct Client {
     /// Where its request objects may be fetched from (OIDC Core 6.2).
     pub request_uris: Vec<String>,
     pub id_token_alg: Algorithm,
+    /// RFC 9701 §6: under which its introspection answers are signed.
+    pub introspection_alg: Algorithm,
     /// When set, request objects must be signed under it.
     pub request_object_alg: Option<Algorithm>,
     pub subject: Subject,

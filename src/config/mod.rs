@@ -7,6 +7,7 @@ mod expand;
 pub mod federation;
 mod file;
 pub mod node;
+pub mod offers;
 pub mod people;
 pub mod portal;
 pub mod provider;

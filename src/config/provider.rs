@@ -5,7 +5,19 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::offers;
 use crate::oauth::Scope;
+
+/// The scopes of `provider::claims`, which no resource may take.
+const OWN_SCOPES: [&str; 7] = [
+    "openid",
+    "profile",
+    "phone",
+    "address",
+    "email",
+    "offline_access",
+    "real_name",
+];
 
 /// Settings of the provider.
 #[derive(Debug, Clone, Deserialize)]
@@ -30,6 +42,20 @@ pub struct Provider {
     pub dpop_nonces: bool,
     /// Where clients with certificates ask (RFC 8705); needs `[node] mtls_listen`. Without it there is no mutual TLS.
     pub mtls: Option<Mtls>,
+    /// `/revoke` (RFC 7009).
+    pub revocation: bool,
+    /// `/introspect` (RFC 7662): a client's own tokens, and a resource's by `servers` of `resources`.
+    pub introspection: bool,
+    /// `/device_authorization` (RFC 8628), for clients that registered the grant type. Off unless a deployment has devices
+    /// without a browser: people can be talked into typing somebody else's code.
+    pub device_grant: bool,
+    pub device_code_lifetime: i64,
+    /// Seconds between two polls of a device.
+    pub device_code_interval: i64,
+    pub resources: Vec<offers::Resource>,
+    pub authorization_details: Vec<offers::DetailType>,
+    pub exchanges: Vec<offers::Exchange>,
+    pub userinfo_floor: Option<offers::Floor>,
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
@@ -118,6 +144,15 @@ impl Default for Provider {
             begun_per_source: 20_000,
             dpop_nonces: false,
             mtls: None,
+            revocation: true,
+            introspection: true,
+            device_grant: false,
+            device_code_lifetime: 600,
+            device_code_interval: 5,
+            resources: Vec::new(),
+            authorization_details: Vec::new(),
+            exchanges: Vec::new(),
+            userinfo_floor: None,
             clients: Vec::new(),
             registration: Registration::Off,
             registration_tokens: Vec::new(),
@@ -144,6 +179,8 @@ impl Provider {
             ("par_lifetime", self.par_lifetime),
             ("begun_per_source", self.begun_per_source),
             ("registrations_per_hour", self.registrations_per_hour),
+            ("device_code_lifetime", self.device_code_lifetime),
+            ("device_code_interval", self.device_code_interval),
         ]);
         if self.code_lifetime > 60 {
             problems.push(
@@ -159,6 +196,7 @@ impl Provider {
         {
             problems.push(format!("mtls.url {why}"));
         }
+        problems.extend(offers::problems(self, &OWN_SCOPES));
         problems
     }
 }

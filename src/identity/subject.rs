@@ -62,6 +62,17 @@ pub async fn person_of(
     .await
 }
 
+/// Whom `sub` means, at whatever sector: a `sub` is given once.
+pub async fn known_as(conn: &mut Conn, sub: &str) -> Result<Option<PersonId>, Error> {
+    sqlx::query_scalar(
+        "SELECT person FROM subjects WHERE sub = $1
+         UNION ALL SELECT person FROM subject_aliases WHERE sub = $1",
+    )
+    .bind(sub)
+    .fetch_optional(conn)
+    .await
+}
+
 /// Gives the subs of `from` to `into`, who is the same person: where `into` has none the sub simply moves, elsewhere it stays as an alias.
 pub async fn merge(
     conn: &mut Conn,

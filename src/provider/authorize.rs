@@ -7,6 +7,7 @@ use sqlx::Row;
 
 use super::acr::Level;
 use super::begun::Counter;
+use super::device;
 use super::grants::{self, Lives, Terms};
 use super::interaction::{self, Asked, Interaction, Known, Now, Purpose, Step};
 use super::one_use::OneUse;
@@ -18,7 +19,7 @@ use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::config;
 use crate::consent::{self, Consent};
-use crate::crypto::{Sealer, sha256};
+use crate::crypto::{Sealer, sha256, thumb};
 use crate::identity::Person;
 use crate::oauth::{Error, ErrorCode};
 use crate::random::Rng;
@@ -207,7 +208,10 @@ impl Rules<'_> {
             (Step::Answer { level }, Some(present)) => Ok(self
                 .issue(conn, rng, request, client, present, level)
                 .await?),
-            (Step::Error(error), _) => Ok(self.refuse(request.answer.clone(), &error)),
+            (Step::Error(error), _) => {
+                self.told_no(conn, request).await?;
+                Ok(self.refuse(request.answer.clone(), &error))
+            }
             (step, _) => Err(step),
         })
     }
@@ -291,6 +295,8 @@ impl Rules<'_> {
             alg: client.id_token_alg,
             platform: client.platform.shown_name().to_owned(),
             back_channel: client.back_channel.as_ref().map(|b| b.uri.to_string()),
+            resources: request.resources.clone(),
+            details: request.details.clone(),
         };
         let pushed = request
             .pushed
@@ -305,6 +311,9 @@ impl Rules<'_> {
             pushed: pushed.as_deref(),
             lives: self.lives(),
         };
+        if let Some(waiting) = &request.device {
+            return self.tell_device(conn, rng, request, waiting, new).await;
+        }
         Ok(match grants::issue(conn, rng, &new, now).await? {
             Some(code) => self.answer(request.answer.clone(), code.reveal()),
             None => self.refuse(
@@ -315,5 +324,43 @@ impl Rules<'_> {
                 ),
             ),
         })
+    }
+
+    /// The answer to a device (RFC 8628): the grant waits for its next poll, the browser is told no code.
+    async fn tell_device(
+        &self,
+        conn: &mut Conn,
+        rng: &mut Rng,
+        request: &AuthorizationRequest,
+        waiting: &str,
+        mut new: grants::New<'_>,
+    ) -> Result<Reply, store::Error> {
+        // As long as the device can still ask.
+        new.lives.code = self.settings.device_code_lifetime;
+        let to = request.answer.clone();
+        if let Some(code) = grants::issue(conn, rng, &new, self.now).await? {
+            let grant = thumb(code.reveal().as_bytes());
+            if device::approve(conn, waiting, &grant, self.now).await? {
+                return Ok(Reply {
+                    to,
+                    fields: vec![("iss", self.issuer.to_owned())],
+                });
+            }
+            grants::revoke(conn, &grant, "device_gone", self.now).await?;
+        }
+        let error = Error::new(ErrorCode::ExpiredToken, "the device waits no longer");
+        Ok(self.refuse(to, &error))
+    }
+
+    /// Whoever waits elsewhere for the answer hears that it is no. To be called with every refusal of a stored request.
+    pub async fn told_no(
+        &self,
+        conn: &mut Conn,
+        request: &AuthorizationRequest,
+    ) -> Result<(), store::Error> {
+        if let Some(waiting) = &request.device {
+            device::refuse(conn, waiting, self.now).await?;
+        }
+        Ok(())
     }
 }

@@ -298,6 +298,7 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
             .and_then(|uris| serde_json::from_value(uris.clone()).ok())
             .unwrap_or_default(),
         id_token_alg: party.id_token_signed_response_alg,
+        introspection_alg: party.id_token_signed_response_alg,
         request_object_alg: party.request_object_signing_alg,
         subject: match party.subject_type {
             SubjectType::Public => Subject::Public,

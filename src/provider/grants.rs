@@ -8,6 +8,7 @@ use sqlx::any::AnyRow;
 
 use super::claims::ClaimsRequest;
 use super::confirmation::Confirmation;
+use super::details::Detail;
 use crate::clock::UnixTime;
 use crate::consent;
 use crate::crypto::{Secret, constant_time_eq, sha256, thumb};
@@ -58,6 +59,12 @@ pub struct Terms {
     pub platform: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub back_channel: Option<String>,
+    /// What access tokens may be for (RFC 8707); empty: the provider itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// RFC 9396.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
 }
 
 /// What a grant begins with.
@@ -152,19 +159,8 @@ pub async fn redeem(
     now: UnixTime,
 ) -> Result<Option<Grant>, Error> {
     let id = thumb(code.as_bytes());
-    let sql = format!(
-        "UPDATE grants SET redeemed_at = $2 WHERE id = $1 AND client = $3 AND redeemed_at IS NULL
-           AND code_expires_at > $2 AND {ALIVE} RETURNING {}",
-        COLUMNS.replace("grants.", "")
-    );
-    let row = sqlx::query(sqlx::AssertSqlSafe(sql))
-        .bind(&id)
-        .bind(now)
-        .bind(client)
-        .fetch_optional(&mut *conn)
-        .await?;
-    if let Some(row) = row {
-        return Grant::read(&row).map(Some);
+    if let Some(grant) = redeem_by_id(conn, &id, client, now).await? {
+        return Ok(Some(grant));
     }
     sqlx::query(
         "UPDATE grants SET revoked_at = $1, revoked_why = 'code_repeated'
@@ -175,6 +171,29 @@ pub async fn redeem(
     .execute(conn)
     .await?;
     Ok(None)
+}
+
+/// Redeems the grant whose name is known, once: where something else than its code stood for it.
+pub async fn redeem_by_id(
+    conn: &mut Conn,
+    id: &str,
+    client: &ClientId,
+    now: UnixTime,
+) -> Result<Option<Grant>, Error> {
+    let sql = format!(
+        "UPDATE grants SET redeemed_at = $2 WHERE id = $1 AND client = $3 AND redeemed_at IS NULL
+           AND code_expires_at > $2 AND {ALIVE} RETURNING {}",
+        COLUMNS.replace("grants.", "")
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .bind(now)
+        .bind(client)
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(Grant::read)
+        .transpose()
 }
 
 impl Grant {
@@ -219,7 +238,51 @@ impl Grant {
     }
 }
 
-/// A grant in force, by its name: what an access token is checked against at our own resources.
+/// The grant of an access token, when both are in force: what a token is checked against at our own resources.
+pub async fn of_token(
+    conn: &mut Conn,
+    id: &str,
+    jti: &str,
+    now: UnixTime,
+) -> Result<Option<Grant>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM grants WHERE id = $1 AND redeemed_at IS NOT NULL AND {ALIVE}
+           AND NOT EXISTS (SELECT 1 FROM revoked_tokens WHERE revoked_tokens.token = $3)"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(id)
+        .bind(now)
+        .bind(sha256(jti.as_bytes()).to_vec())
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(Grant::read)
+        .transpose()
+}
+
+/// The grants in force that `person` gave to `client`, newest first.
+pub async fn given_to(
+    conn: &mut Conn,
+    person: &PersonId,
+    client: &ClientId,
+    now: UnixTime,
+) -> Result<Vec<Grant>, Error> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM grants WHERE subject = $1 AND client = $3 AND redeemed_at IS NOT NULL AND {ALIVE}
+         ORDER BY grants.issued_at DESC, grants.id"
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(person)
+        .bind(now)
+        .bind(client)
+        .fetch_all(conn)
+        .await?
+        .iter()
+        .map(Grant::read)
+        .collect()
+}
+
+/// A grant in force, by its name.
 pub async fn find(conn: &mut Conn, id: &str, now: UnixTime) -> Result<Option<Grant>, Error> {
     let sql = format!(
         "SELECT {COLUMNS} FROM grants WHERE id = $1 AND redeemed_at IS NOT NULL AND {ALIVE}"
@@ -334,6 +397,53 @@ pub async fn refresh_again(
         Some(grant) => find(conn, &grant, now).await,
         None => Ok(None),
     }
+}
+
+/// A refresh token, as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRefreshToken {
+    pub grant: String,
+    pub client: ClientId,
+    pub issued_at: UnixTime,
+    pub expires_at: UnixTime,
+    pub used_at: Option<UnixTime>,
+}
+
+/// Looks at a refresh token without using it.
+pub async fn find_refresh_token(
+    conn: &mut Conn,
+    token: &str,
+    now: UnixTime,
+) -> Result<Option<StoredRefreshToken>, Error> {
+    let row = sqlx::query(
+        "SELECT refresh_tokens.grant_id, refresh_tokens.issued_at, refresh_tokens.expires_at, refresh_tokens.used_at, grants.client
+         FROM refresh_tokens JOIN grants ON grants.id = refresh_tokens.grant_id
+         WHERE refresh_tokens.token = $1 AND refresh_tokens.expires_at > $2",
+    )
+    .bind(sha256(token.as_bytes()).to_vec())
+    .bind(now)
+    .fetch_optional(conn)
+    .await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(StoredRefreshToken {
+        grant: row.try_get("grant_id")?,
+        client: row.try_get("client")?,
+        issued_at: row.try_get("issued_at")?,
+        expires_at: row.try_get("expires_at")?,
+        used_at: row.try_get("used_at")?,
+    }))
+}
+
+/// Ends one access token before its time; its grant goes on.
+pub async fn revoke_token(conn: &mut Conn, jti: &str, expires_at: UnixTime) -> Result<(), Error> {
+    sqlx::query(
+        "INSERT INTO revoked_tokens (token, expires_at) VALUES ($1, $2) ON CONFLICT (token) DO NOTHING",
+    )
+    .bind(sha256(jti.as_bytes()).to_vec())
+    .bind(expires_at)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 /// Ends a grant with everything issued from it; whether it was in force.

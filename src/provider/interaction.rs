@@ -375,7 +375,9 @@ fn next_with_pages(request: &AuthorizationRequest, now: &Now<'_>) -> Step {
     let agreed = now
         .consent
         .is_some_and(|c| c.covers(&request.scope, &claims));
-    if !agreed || (request.prompt.consent && now.consented_at.is_none()) {
+    // RFC 9396 details are of one occasion: no earlier yes covers them.
+    let anew = request.prompt.consent || !request.details.is_empty();
+    if !agreed || (anew && now.consented_at.is_none()) {
         return Step::Consent {
             items: items(request),
         };

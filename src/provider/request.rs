@@ -10,14 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::acr::Level;
 use super::claims::{ClaimsRequest, SCOPES};
+use super::details::Detail;
 use super::one_use::OneUse;
+use super::target::Offered;
 use crate::client::{Client, Profile};
 use crate::clock::UnixTime;
+use crate::config;
 use crate::id::ClientId;
 use crate::oauth::{Error, ErrorCode, Scope};
 
 pub use object::{hinted_chain, named_key};
-pub use parameters::Parameters;
+pub use parameters::{Parameters, TOKEN_EXCHANGE};
 
 /// A request that may be acted on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +57,15 @@ pub struct AuthorizationRequest {
     /// Hash of the pushed request's reference, in base64url: a pushed request is answered once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed: Option<String>,
+    /// RFC 8707; empty: the provider itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resources: Vec<String>,
+    /// RFC 9396.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Detail>,
+    /// The device that waits for the answer (RFC 8628), by `device::Waiting::reference`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
 }
 
 /// The proven place where the answer goes, and how.
@@ -120,6 +132,7 @@ pub struct Context<'a> {
     pub now: UnixTime,
     /// The client proved itself when it pushed this request (RFC 9126).
     pub authenticated: bool,
+    pub settings: &'a config::provider::Provider,
 }
 
 /// A request that was read.
@@ -153,7 +166,13 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
     must_be_signed(sent, client, context).map_err(refuse)?;
     response_mode(parameters).map_err(refuse)?;
     response_type(parameters).map_err(refuse)?;
-    let scope = scope(parameters, client).map_err(refuse)?;
+    let offered = Offered::of(context.issuer, context.settings);
+    let resources = offered.resources(parameters).map_err(refuse)?;
+    let details = offered.details(parameters).map_err(refuse)?;
+    let scope = scope(parameters, client, &offered, &resources).map_err(refuse)?;
+    offered
+        .check(&resources, &scope, &details)
+        .map_err(refuse)?;
     let code_challenge = pkce(parameters, client).map_err(refuse)?;
     let dpop_jkt = dpop_jkt(parameters).map_err(refuse)?;
     let prompt = prompt(parameters).map_err(refuse)?;
@@ -187,6 +206,9 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
         claims,
         id_token_hint: parameters.get("id_token_hint").map(str::to_owned),
         pushed: None,
+        resources,
+        details,
+        device: None,
         answer,
     };
     Ok(Reading { request, one_use })
@@ -196,7 +218,10 @@ impl AuthorizationRequest {
     /// The request as far as `client` may make it now, some time after it was read: what was taken from the client since is
     /// taken from it. The error: the address is no longer the client's, and nobody may be sent there.
     pub fn as_of_now(mut self, client: &Client) -> Result<Self, Error> {
-        registered(&self.answer.redirect_uri, client)?;
+        // The answer to a device goes nowhere: its browser ends at a page of ours.
+        if self.device.is_none() {
+            registered(&self.answer.redirect_uri, client)?;
+        }
         self.scope = within(&self.scope, client);
         self.claims = self.claims.within(client.scope_limit.as_ref());
         Ok(self)
@@ -283,25 +308,32 @@ fn response_type(parameters: &Parameters) -> Result<(), Error> {
     }
 }
 
-fn scope(parameters: &Parameters, client: &Client) -> Result<Scope, Error> {
+pub(super) fn scope(
+    parameters: &Parameters,
+    client: &Client,
+    offered: &Offered<'_>,
+    resources: &[String],
+) -> Result<Scope, Error> {
     let invalid = |text: &'static str| Error::new(ErrorCode::InvalidScope, text);
     let asked = Scope::parse(parameters.get("scope").unwrap_or_default())
         .ok_or_else(|| invalid("scope holds a character that is not allowed"))?;
     if !asked.contains(Scope::OPENID) {
         return Err(invalid("scope must contain openid"));
     }
-    Ok(within(&asked, client))
+    // OIDC Core 3.1.2.1: unknown ones are ignored.
+    let known =
+        |name: &str| SCOPES.iter().any(|(own, _)| *own == name) || offered.means(name, resources);
+    Ok(within(&asked.filtered(known), client))
 }
 
-/// Scopes we do not know or the client may not have are left out (OIDC Core 3.1.2.1: unknown ones are ignored).
+/// Scopes that the client may not have are left out.
 fn within(asked: &Scope, client: &Client) -> Scope {
     asked.filtered(|name| {
-        SCOPES.iter().any(|(known, _)| *known == name)
-            && (name == Scope::OPENID
-                || client
-                    .scope_limit
-                    .as_ref()
-                    .is_none_or(|limit| limit.contains(name)))
+        (name == Scope::OPENID
+            || client
+                .scope_limit
+                .as_ref()
+                .is_none_or(|limit| limit.contains(name)))
             && (name != Scope::OFFLINE_ACCESS || client.refresh_tokens())
     })
 }
@@ -380,7 +412,7 @@ fn nonce(parameters: &Parameters) -> Result<Option<String>, Error> {
     }
 }
 
-fn max_age(parameters: &Parameters, client: &Client) -> Result<Option<i64>, Error> {
+pub(super) fn max_age(parameters: &Parameters, client: &Client) -> Result<Option<i64>, Error> {
     match parameters.get("max_age") {
         None => Ok(client.default_max_age),
         Some(text) => text
@@ -392,7 +424,7 @@ fn max_age(parameters: &Parameters, client: &Client) -> Result<Option<i64>, Erro
     }
 }
 
-fn acr(
+pub(super) fn acr(
     parameters: &Parameters,
     client: &Client,
     claims: &ClaimsRequest,

@@ -5,6 +5,8 @@ use crate::store::{Conn, Error};
 
 /// Days that ended sessions, dead grants and told logouts can still be looked at.
 const KEPT: i64 = 30 * 86_400;
+/// Seconds that a device is still told that its code has expired.
+const DEVICES: i64 = 3600;
 
 /// One round; how many rows went.
 pub async fn sweep(conn: &mut Conn, now: UnixTime) -> Result<u64, Error> {
@@ -13,6 +15,11 @@ pub async fn sweep(conn: &mut Conn, now: UnixTime) -> Result<u64, Error> {
         ("DELETE FROM interactions WHERE expires_at <= $1", now),
         ("DELETE FROM waiting_requests WHERE expires_at <= $1", now),
         ("DELETE FROM replay_marks WHERE expires_at <= $1", now),
+        (
+            "DELETE FROM device_codes WHERE expires_at <= $1",
+            now.plus(-DEVICES),
+        ),
+        ("DELETE FROM revoked_tokens WHERE expires_at <= $1", now),
         ("DELETE FROM refresh_tokens WHERE expires_at <= $1", now),
         ("DELETE FROM grants WHERE expires_at <= $1", now.plus(-KEPT)),
         (

@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::confirmation::Confirmation;
 use super::grants::Grant;
+use super::issued::as_aud;
+use super::target::Aim;
 use crate::clock::UnixTime;
 use crate::crypto::{Purpose, SignError, Signer, left_half};
 use crate::id::ClientId;
@@ -19,7 +21,7 @@ const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Seconds that a logout token lives (BCL 2.4 advises two minutes at most).
 const LOGOUT_LIFETIME: i64 = 120;
 /// The longest access token that is read.
-const LIMIT: usize = 8 * 1024;
+pub(super) const LIMIT: usize = 24 * 1024;
 
 /// Who signs, in whose name.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +34,7 @@ pub struct Issuer<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
     pub grant: String,
+    pub jti: String,
     pub sub: String,
     pub client: ClientId,
     pub scope: Scope,
@@ -75,25 +78,24 @@ impl Issuer<'_> {
         self.sign(grant.terms.alg, "JWT", payload).await
     }
 
-    /// An access token for our own resources. Its `jti` begins with the name of the grant, by which it can be revoked.
+    /// An access token for what `aim` says. Its `jti` begins with the name of the grant, by which it can be revoked.
     pub async fn access_token(
         &self,
         rng: &mut Rng,
         grant: &Grant,
         sub: &str,
-        scope: &Scope,
+        aim: &Aim,
         lifetime: i64,
         now: UnixTime,
     ) -> Result<String, SignError> {
         let mut payload = json!({
             "iss": self.id,
-            "aud": self.id,
+            "aud": as_aud(&aim.audience),
             "sub": sub,
             "client_id": grant.client,
             "iat": now,
             "exp": now.plus(lifetime).min(grant.expires_at),
             "jti": format!("{}.{}", grant.id, rng.id("")),
-            "scope": scope,
             "auth_time": grant.terms.auth_time,
             "acr": grant.terms.acr,
             "amr": grant.terms.amr,
@@ -101,7 +103,9 @@ impl Issuer<'_> {
         if !grant.confirmation.is_none() {
             payload["cnf"] = json!(grant.confirmation);
         }
-        self.sign(grant.terms.alg, "at+jwt", object(payload)).await
+        let mut payload = object(payload);
+        aim.say_in(&mut payload);
+        self.sign(grant.terms.alg, "at+jwt", payload).await
     }
 
     /// Tells a client that the session `sid` of `sub` ended.
@@ -132,7 +136,8 @@ impl Issuer<'_> {
             &self.own_keys(),
             &Expected {
                 issuer: self.id,
-                audience: Audience::Only(&[self.id]),
+                // RFC 8707: it may be for others as well, but it must be for us.
+                audience: Audience::Contains(&[self.id]),
                 typ: Typ::Is("at+jwt"),
                 algorithms: &crate::client::ISSUED,
                 now,
@@ -141,12 +146,11 @@ impl Issuer<'_> {
                 limit: LIMIT,
             },
         )?;
-        let grant = jwt::text(&claims, "jti")?
-            .split_once('.')
-            .ok_or(JwtError::Claim("jti"))?
-            .0;
+        let jti = jwt::text(&claims, "jti")?;
+        let grant = jti.split_once('.').ok_or(JwtError::Claim("jti"))?.0;
         Ok(AccessToken {
             grant: grant.to_owned(),
+            jti: jti.to_owned(),
             sub: jwt::text(&claims, "sub")?.to_owned(),
             client: ClientId(jwt::text(&claims, "client_id")?.to_owned()),
             scope: Scope::parse(jwt::text(&claims, "scope")?).ok_or(JwtError::Claim("scope"))?,
@@ -183,14 +187,15 @@ impl Issuer<'_> {
         })
     }
 
-    fn own_keys(&self) -> impl Fn(&str, Algorithm, &[u8], &[u8]) -> bool {
+    pub(super) fn own_keys(&self) -> impl Fn(&str, Algorithm, &[u8], &[u8]) -> bool {
         |kid, alg, input, signature| {
             self.signer
                 .verify(Purpose::IdToken, kid, alg, input, signature)
         }
     }
 
-    async fn sign(
+    /// Signs a token of another kind than these: the answers of building blocks that have files of their own.
+    pub async fn sign(
         &self,
         alg: Algorithm,
         typ: &str,

@@ -25,7 +25,9 @@ use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::Rules;
 use crate::provider::begun::Counter;
 use crate::provider::clients::Clients;
+use crate::provider::device;
 use crate::provider::logout::Deliverer;
+use crate::provider::target::Offered;
 use crate::provider::tokens::Issuer;
 
 /// The state of every router of a provider; handed out as `Arc<ProviderHouse>`.
@@ -48,6 +50,17 @@ impl ProviderHouse {
             settings: &self.settings,
             sealer: &*self.house.sealer,
             now: self.house.now(),
+        }
+    }
+
+    pub fn offered(&self) -> Offered<'_> {
+        Offered::of(&self.house.id, &self.settings)
+    }
+
+    pub fn device_keys(&self) -> device::Keys<'_> {
+        device::Keys {
+            sealer: &*self.house.sealer,
+            indexer: &*self.house.indexer,
         }
     }
 
@@ -182,13 +195,21 @@ pub async fn say_refusals(
     }
     let status = answer.status();
     let allow = answer.headers().get(header::ALLOW).cloned();
-    let for_browsers = ["/token", "/userinfo"]
+    let for_browsers = ["/token", "/userinfo", "/revoke"]
         .iter()
         .any(|end| path.ends_with(end));
     let for_programs = for_browsers
-        || ["/par", "/register", "/jwks", "/options", "/finish"]
-            .iter()
-            .any(|end| path.ends_with(end))
+        || [
+            "/par",
+            "/register",
+            "/jwks",
+            "/options",
+            "/finish",
+            "/introspect",
+            "/device_authorization",
+        ]
+        .iter()
+        .any(|end| path.ends_with(end))
         || path.contains("/register/")
         || path.contains("/.well-known/");
     let mut said = if for_programs {

@@ -12,3 +12,4 @@ mod notice;
 mod operator;
 mod provider;
 mod relying;
+mod tokens;

@@ -54,6 +54,8 @@ fn terms(scope: &str) -> Terms {
         alg: Algorithm::ES256,
         platform: "粤省事 \u{20BB7}".to_owned(),
         back_channel: Some("https://rp.example/logout".to_owned()),
+        resources: Vec::new(),
+        details: Vec::new(),
     }
 }
 
@@ -95,13 +97,14 @@ fn asked() -> (Client, AuthorizationRequest) {
     let metadata = json!({"client_id": "https://rp.example", "client_secret": "s", "redirect_uris": ["https://rp.example/cb"]});
     let metadata = metadata.as_object().expect("an object");
     let rp = registered::from_config(metadata, false).expect("a client");
-    let acr_base = Provider::default().acr_base;
+    let settings = Provider::default();
     let query = Parameters::parse(b"client_id=https%3A%2F%2Frp.example&redirect_uri=https%3A%2F%2Frp.example%2Fcb&response_type=code&scope=openid&acr_values=https%3A%2F%2Fhefu.example%2Facr%2FL2");
     let context = Context {
         issuer: "https://id.example",
-        acr_base: &acr_base,
+        acr_base: &settings.acr_base,
         now: NOW,
         authenticated: false,
+        settings: &settings,
     };
     let reading = request::read(&query, &rp, &context).expect("a good request");
     (rp, reading.request)

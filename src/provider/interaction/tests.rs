@@ -30,6 +30,9 @@ fn request(scope: &str) -> AuthorizationRequest {
         hinted_sub: None,
         id_token_hint: None,
         pushed: None,
+        resources: Vec::new(),
+        details: Vec::new(),
+        device: None,
     }
 }
 

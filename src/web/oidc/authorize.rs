@@ -216,6 +216,7 @@ fn read_sent(
         acr_base: &provider.settings.acr_base,
         now,
         authenticated: false,
+        settings: &provider.settings,
     };
     let mut reading = request::read(sent, client, &context)?;
     name_hinted(provider, &mut reading.request, client, now);

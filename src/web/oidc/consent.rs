@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::interaction::{as_of_now, form, load, not_our_form, over};
 use super::{read, reply};
 use crate::audit::{self, Event};
+use crate::config::offers::in_language;
 use crate::consent;
 use crate::oauth::{Error, ErrorCode, Scope};
 use crate::provider::interaction::{self, Asked, Interaction};
@@ -19,7 +20,8 @@ use crate::web::error::Fault;
 use crate::web::page::{page_leading_to, see_other};
 use crate::web::preferences::Preferences;
 use crate::web::provider_house::{Provider, ProviderHouse, asking};
-use crate::web::view::login::{Consent, Item};
+use crate::web::view::Language;
+use crate::web::view::login::{Access, Consent, Item};
 
 /// Claims that an account may lack today and have tomorrow.
 const FILLED_LATER: [&str; 8] = [
@@ -101,11 +103,13 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
         &session.person,
         now,
     );
+    let language = frame.language;
     let page = Consent {
-        asking: asking(&asked.platform, frame.language),
+        asking: asking(&asked.platform, language),
         frame,
         base: format!("{}{}", provider.root(), interaction.path()),
         items,
+        access: access(provider, &asked, language),
         offline: asked.request.scope.contains(Scope::OFFLINE_ACCESS),
         purpose: None,
         until: now.plus(provider.settings.consent_lifetime),
@@ -116,6 +120,40 @@ async fn ask(provider: &ProviderHouse, headers: &HeaderMap, id: &str) -> Result<
         &page,
         &[&asked.request.answer.redirect_uri],
     ))
+}
+
+/// What could be done in the person's name: at resources, by scope (RFC 8707), and in detail (RFC 9396).
+fn access(provider: &ProviderHouse, asked: &Asked, language: Language) -> Vec<Access> {
+    let tag = language.tag();
+    let request = &asked.request;
+    let settings = &provider.settings;
+    let at_resources = settings
+        .resources
+        .iter()
+        .filter(|resource| request.resources.contains(&resource.uri))
+        .flat_map(|resource| {
+            resource
+                .scopes
+                .iter()
+                .filter(|scope| request.scope.contains(&scope.name))
+                .map(|scope| Access {
+                    place: Some(
+                        in_language(tag, &resource.name, resource.name_en.as_deref()).to_owned(),
+                    ),
+                    text: in_language(tag, &scope.text, scope.text_en.as_deref()).to_owned(),
+                    facts: Vec::new(),
+                })
+        });
+    let in_detail = request
+        .details
+        .iter()
+        .filter_map(|detail| detail.in_words(&settings.authorization_details, tag))
+        .map(|words| Access {
+            place: None,
+            text: words.text,
+            facts: words.facts,
+        });
+    at_resources.chain(in_detail).collect()
 }
 
 async fn decided(
@@ -197,6 +235,9 @@ async fn deny(
     let now = house.now();
     let mut tx = house.store.write().await?;
     let first = interaction::complete(&mut tx, interaction, now).await?;
+    if first {
+        provider.rules().told_no(&mut tx, &asked.request).await?;
+    }
     let event = Event::refused("consent.refuse").with_client(&asked.request.client);
     audit::record(&mut tx, &mut house.rng(), now, &event).await?;
     tx.commit().await?;

@@ -205,6 +205,7 @@ async fn refuse(
     let mut tx = house.store.write().await?;
     let first = interaction::complete(&mut tx, &interaction, now).await?;
     if let Some(asked) = interaction.asked().filter(|_| first) {
+        provider.rules().told_no(&mut tx, &asked.request).await?;
         let event = Event::refused("interaction.cancel").with_client(&asked.request.client);
         audit::record(&mut tx, &mut house.rng(), now, &event).await?;
     }

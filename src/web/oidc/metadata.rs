@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::register;
+use super::{promises, register};
 use crate::client::ISSUED;
 use crate::config::provider::{Mtls, Registration};
 use crate::crypto::Purpose;
@@ -126,17 +126,17 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     };
+    promises::add(provider, &mut said);
     if let Some(mtls) = &provider.settings.mtls {
-        said.extend(of_certificates(mtls));
+        said.extend(of_certificates(provider, mtls));
     }
     said
 }
 
 /// RFC 8705 §3.3 and §5.
-fn of_certificates(mtls: &Mtls) -> [(String, Value); 2] {
-    let aliases: Map<String, Value> = super::FOR_CERTIFICATES
-        .iter()
-        .map(|(name, path)| ((*name).to_owned(), mtls.alias(path).into()))
+fn of_certificates(provider: &ProviderHouse, mtls: &Mtls) -> [(String, Value); 2] {
+    let aliases: Map<String, Value> = super::for_certificates(&provider.settings)
+        .map(|(name, path)| (name.to_owned(), mtls.alias(path).into()))
         .collect();
     [
         (
@@ -147,7 +147,7 @@ fn of_certificates(mtls: &Mtls) -> [(String, Value); 2] {
     ]
 }
 
-fn cached(content_type: &'static str, body: &Value) -> Response {
+pub(super) fn cached(content_type: &'static str, body: &Value) -> Response {
     let mut answer = (StatusCode::OK, body.to_string()).into_response();
     let headers = answer.headers_mut();
     for (name, value) in [

@@ -4,13 +4,20 @@
 mod authorize;
 mod caller;
 mod consent;
+mod device;
+mod device_authorization;
+mod exchange;
 mod interaction;
+mod introspect;
 mod logout;
 mod metadata;
 mod par;
+mod promises;
+mod protected_resource;
 mod read;
 mod register;
 mod reply;
+mod revoke;
 mod token;
 mod userinfo;
 
@@ -23,6 +30,7 @@ pub use metadata::{JWKS_PATH, metadata};
 pub use read::{basic, form};
 
 use super::provider_house::{Provider, say_refusals};
+use crate::config;
 
 /// The longest form that these doors read: a signed request that carries trust chains.
 const BODY_LIMIT: usize = 96 * 1024;
@@ -34,9 +42,30 @@ const FOR_CERTIFICATES: [(&str, &str); 3] = [
     ("userinfo_endpoint", "/userinfo"),
 ];
 
+/// With those that are switched on.
+fn for_certificates(
+    settings: &config::provider::Provider,
+) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let switched = [
+        (settings.revocation, ("revocation_endpoint", "/revoke")),
+        (
+            settings.introspection,
+            ("introspection_endpoint", "/introspect"),
+        ),
+        (
+            settings.device_grant,
+            ("device_authorization_endpoint", "/device_authorization"),
+        ),
+    ];
+    let switched = switched
+        .into_iter()
+        .filter_map(|(on, door)| on.then_some(door));
+    FOR_CERTIFICATES.into_iter().chain(switched)
+}
+
 /// The doors for programs that hold keys or tokens.
-fn for_programs() -> Router<Provider> {
-    Router::new()
+fn for_programs(settings: &config::provider::Provider) -> Router<Provider> {
+    switched(settings)
         .route("/par", post(par::push).fallback(read::wrong_method))
         .route(
             "/token",
@@ -54,7 +83,7 @@ fn for_programs() -> Router<Provider> {
 
 /// The same at the alias, where clients show certificates.
 pub fn alias_routes(provider: Provider) -> Router {
-    for_programs()
+    for_programs(&provider.settings)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
         .with_state(provider)
@@ -62,7 +91,9 @@ pub fn alias_routes(provider: Provider) -> Router {
 
 /// All of them, below the entity's prefix.
 pub fn routes(provider: Provider) -> Router {
-    for_programs()
+    for_programs(&provider.settings)
+        .merge(device_pages(&provider.settings))
+        .route(protected_resource::PATH, get(protected_resource::describe))
         .route(
             "/.well-known/openid-configuration",
             get(metadata::discovery),
@@ -88,4 +119,38 @@ pub fn routes(provider: Provider) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
         .with_state(provider)
+}
+
+/// The building blocks that a deployment switches on or off; what is off is not there.
+fn switched(settings: &config::provider::Provider) -> Router<Provider> {
+    let mut router = Router::new();
+    if settings.revocation {
+        let door = post(revoke::revoke)
+            .options(token::preflight)
+            .fallback(read::wrong_method);
+        router = router.route("/revoke", door);
+    }
+    if settings.introspection {
+        let door = post(introspect::introspect).fallback(read::wrong_method);
+        router = router.route("/introspect", door);
+    }
+    if settings.device_grant {
+        let door = post(device_authorization::ask).fallback(read::wrong_method);
+        router = router.route("/device_authorization", door);
+    }
+    router
+}
+
+/// Where people answer devices.
+fn device_pages(settings: &config::provider::Provider) -> Router<Provider> {
+    if !settings.device_grant {
+        return Router::new();
+    }
+    Router::new()
+        .route("/device", get(device::show).post(device::submit))
+        .route("/device/done", get(device::done))
+        .route(
+            "/device/{sealed}",
+            get(device::show_confirm).post(device::decide),
+        )
 }

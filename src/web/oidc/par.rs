@@ -15,7 +15,7 @@ use crate::client::Authentication;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::request::{self, Context, Reading, Refusal};
 use crate::provider::waiting;
-use crate::web::error::{Fault, error_json, json_answer, retry_after};
+use crate::web::error::{Fault, json_answer};
 use crate::web::provider_house::{Provider, ProviderHouse};
 use crate::web::source::Source;
 
@@ -71,6 +71,7 @@ async fn handle(
         acr_base: &provider.settings.acr_base,
         now,
         authenticated: true,
+        settings: &provider.settings,
     };
     let proof = match caller.proof(provider, "/par", None) {
         Ok(proof) => proof,
@@ -134,7 +135,7 @@ async fn handle(
         let source = source.counted();
         if let Pass::Wait(seconds) = provider.counter(&source).count(&mut tx, now).await? {
             tx.commit().await?;
-            return Ok(too_many(seconds));
+            return Ok(read::too_many(seconds));
         }
     }
     let lifetime = provider.settings.par_lifetime;
@@ -144,14 +145,4 @@ async fn handle(
         StatusCode::CREATED,
         &json!({"request_uri": request_uri, "expires_in": lifetime}),
     ))
-}
-
-fn too_many(seconds: i64) -> Response {
-    let error = Error::new(
-        ErrorCode::TemporarilyUnavailable,
-        "too many requests were pushed from this address; try again later",
-    );
-    let mut answer = error_json(&error);
-    *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
-    retry_after(answer, seconds)
 }

@@ -5,11 +5,11 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::oauth::Error;
+use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::Browser;
 use crate::provider::request::Parameters;
 use crate::web::cookies;
-use crate::web::error::{error_json, json_answer};
+use crate::web::error::{error_json, json_answer, retry_after};
 use crate::web::house::House;
 
 /// A form body; any other type of body is not read.
@@ -26,6 +26,26 @@ pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Error> {
         ));
     }
     Ok(Parameters::parse(body))
+}
+
+/// The same where nothing may be sent twice (RFC 6749 §3.2).
+pub(super) fn form_once(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Error> {
+    let sent = form(headers, body)?;
+    if sent.repeats_any() {
+        return Err(Error::invalid_request("a parameter is repeated"));
+    }
+    Ok(sent)
+}
+
+/// Too much from one source: when to come again (RFC 9110 §10.2.3).
+pub(super) fn too_many(seconds: i64) -> Response {
+    let error = Error::new(
+        ErrorCode::TemporarilyUnavailable,
+        "too many requests came from this address; try again later",
+    );
+    let mut answer = error_json(&error);
+    *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    retry_after(answer, seconds)
 }
 
 /// The pair of an `Authorization: Basic` header, each part form-decoded (RFC 6749 §2.3.1).

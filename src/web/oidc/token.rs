@@ -9,20 +9,24 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::caller::Caller;
-use super::read;
+use super::{exchange, read};
 use crate::audit::{self, Event};
 use crate::client::{Authentication, Client, Profile};
 use crate::clock::UnixTime;
+use crate::config;
 use crate::crypto::Secret;
 use crate::oauth::{Error, ErrorCode, Scope};
 use crate::provider::authenticate::{At, Credentials};
 use crate::provider::claims;
 use crate::provider::clients::ClientError;
 use crate::provider::confirmation::Confirmation;
+use crate::provider::device;
+use crate::provider::dpop::Proof;
 use crate::provider::grants::{self, Grant};
 use crate::provider::one_use::OneUse;
 use crate::provider::person;
 use crate::provider::request::{self, Parameters};
+use crate::provider::target::Aim;
 use crate::web::error::{Fault, error_json, json_answer};
 use crate::web::provider_house::{Provider, ProviderHouse};
 
@@ -37,13 +41,17 @@ enum TokenRequest {
         token: String,
         scope: Option<Scope>,
     },
+    /// RFC 8628 §3.4.
+    Device {
+        code: String,
+    },
 }
 
 /// What a request is answered with.
 struct Granted {
     grant: Grant,
     sub: String,
-    scope: Scope,
+    aim: Aim,
     refresh_token: Option<Secret<String>>,
     claims: serde_json::Map<String, serde_json::Value>,
 }
@@ -66,15 +74,10 @@ pub(super) async fn preflight() -> Response {
 async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();
-    let sent = match read::form(&caller.headers, body) {
+    let sent = match read::form_once(&caller.headers, body) {
         Ok(sent) => sent,
         Err(error) => return Ok(error_json(&error)),
     };
-    if sent.repeats_any() {
-        return Ok(error_json(&Error::invalid_request(
-            "a parameter is repeated",
-        )));
-    }
     let Authenticated {
         client,
         assertion,
@@ -83,19 +86,24 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
         Ok(authenticated) => authenticated,
         Err(refusal) => return Ok(refusal),
     };
-    let request = match TokenRequest::read(&sent) {
+    if sent.get("grant_type") == Some(request::TOKEN_EXCHANGE) {
+        let bound = match bound(provider, caller, &client) {
+            Ok(bound) => bound,
+            Err(error) => return Ok(read::refused(&error, by_header)),
+        };
+        return exchange::answer(provider, &sent, &client, assertion, bound, by_header).await;
+    }
+    let request = match TokenRequest::read(&sent, &provider.settings) {
         Ok(request) => request,
         Err(error) => return Ok(read::refused(&error, by_header)),
     };
-    // What the tokens will be bound to. Asking for a nonce uses nothing up: the client comes again with the same code.
-    let proven = caller.proof(provider, "/token", None).and_then(|proof| {
-        let certificate = caller.certificate.as_ref();
-        let confirmation = Confirmation::of(&client, proof.as_ref(), certificate)?;
-        Ok((proof, confirmation))
-    });
-    let (proof, confirmation) = match proven {
-        Ok(proven) => proven,
+    let (proof, confirmation) = match bound(provider, caller, &client) {
+        Ok(bound) => bound,
         Err(error) => return Ok(read::refused(&error, by_header)),
+    };
+    let beside = Beside {
+        sent: &sent,
+        confirmation,
     };
     let mut rng = house.rng();
     // One transaction; what it refuses stays used all the same.
@@ -115,18 +123,19 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
         ))
     } else {
         request
-            .fulfil(provider, &mut tx, &mut rng, &client, confirmation, now)
+            .fulfil(provider, &mut tx, &mut rng, &client, beside, now)
             .await?
     };
     let kind = match request {
         TokenRequest::Code { .. } => "grant.redeem",
         TokenRequest::Refresh { .. } => "grant.refresh",
+        TokenRequest::Device { .. } => "grant.device",
     };
     let event = match &granted {
         Ok(granted) => {
             let event = Event::done(kind)
                 .with_person(&granted.grant.person)
-                .with("scope", granted.scope.to_string());
+                .with("scope", granted.aim.scope.to_string());
             match &granted.grant.session {
                 Some(session) => event.with_session(session),
                 None => event,
@@ -146,7 +155,7 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
     let Granted {
         grant,
         sub,
-        scope,
+        aim,
         refresh_token,
         claims,
     } = granted;
@@ -155,7 +164,7 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
             &mut rng,
             &grant,
             &sub,
-            &scope,
+            &aim,
             settings.access_token_lifetime,
             now,
         )
@@ -175,16 +184,35 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
         "token_type": grant.confirmation.token_type(),
         "expires_in": settings.access_token_lifetime,
         "id_token": id_token,
-        "scope": scope,
     });
+    if let Some(answer) = answer.as_object_mut() {
+        aim.say_in(answer);
+    }
     if let Some(token) = refresh_token {
         answer["refresh_token"] = token.reveal().as_str().into();
     }
     Ok(json_answer(StatusCode::OK, &answer))
 }
 
+/// What comes beside the grant: how far the tokens are narrowed, and what they are bound to.
+struct Beside<'a> {
+    sent: &'a Parameters,
+    confirmation: Confirmation,
+}
+
+/// What the tokens will be bound to. Asking for a nonce uses nothing up: the client comes again with the same code.
+fn bound(
+    provider: &ProviderHouse,
+    caller: &Caller,
+    client: &Client,
+) -> Result<(Option<Proof>, Confirmation), Error> {
+    let proof = caller.proof(provider, "/token", None)?;
+    let confirmation = Confirmation::of(client, proof.as_ref(), caller.certificate.as_ref())?;
+    Ok((proof, confirmation))
+}
+
 impl TokenRequest {
-    fn read(sent: &Parameters) -> Result<Self, Error> {
+    fn read(sent: &Parameters, settings: &config::provider::Provider) -> Result<Self, Error> {
         let text = |name: &str| sent.get(name).map(str::to_owned);
         match sent.get("grant_type") {
             Some("authorization_code") => Ok(Self::Code {
@@ -204,9 +232,13 @@ impl TokenRequest {
                     })
                     .transpose()?,
             }),
+            Some(device::GRANT_TYPE) if settings.device_grant => Ok(Self::Device {
+                code: text("device_code")
+                    .ok_or_else(|| Error::invalid_request("device_code is missing"))?,
+            }),
             Some(_) => Err(Error::new(
                 ErrorCode::UnsupportedGrantType,
-                "grant_type is authorization_code or refresh_token",
+                "this grant_type is not offered here",
             )),
             None => Err(Error::invalid_request("grant_type is missing")),
         }
@@ -218,7 +250,7 @@ impl TokenRequest {
         conn: &mut crate::store::Conn,
         rng: &mut crate::random::Rng,
         client: &Client,
-        confirmation: Confirmation,
+        Beside { sent, confirmation }: Beside<'_>,
         now: UnixTime,
     ) -> Result<Result<Granted, Error>, Fault> {
         let lives = provider.rules().lives();
@@ -283,6 +315,27 @@ impl TokenRequest {
                 };
                 (grant, scope)
             }
+            Self::Device { code } => {
+                match device::poll(conn, code, &client.id, now)
+                    .await?
+                    .into_grant()
+                {
+                    Ok(grant) => {
+                        let scope = grant.terms.scope.clone();
+                        (grant, scope)
+                    }
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+        };
+        let aim = match provider.offered().aim(
+            &grant.terms,
+            &scope,
+            sent.all("resource"),
+            sent.get("authorization_details"),
+        ) {
+            Ok(aim) => aim,
+            Err(error) => return Ok(Err(error)),
         };
         let sub = person::sub(conn, rng, &grant.person, &grant.terms.sector, now).await?;
         let renewed = matches!(self, Self::Refresh { .. });
@@ -322,7 +375,7 @@ impl TokenRequest {
         Ok(Ok(Granted {
             grant,
             sub,
-            scope,
+            aim,
             refresh_token,
             claims,
         }))
@@ -436,7 +489,7 @@ pub(super) async fn authenticate(
 }
 
 /// Public clients live in browsers: any origin may ask, with what it holds; no cookie counts here.
-fn with_cors(mut answer: Response) -> Response {
+pub(super) fn with_cors(mut answer: Response) -> Response {
     let headers = answer.headers_mut();
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_ORIGIN,

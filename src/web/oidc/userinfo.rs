@@ -7,8 +7,9 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::caller::Caller;
-use super::read;
+use super::{protected_resource, read};
 use crate::oauth::{Error, ErrorCode, Scope};
+use crate::provider::floor::{self, Challenge};
 use crate::provider::{claims, dpop, grants, person};
 use crate::web::error::{Fault, json_answer};
 use crate::web::provider_house::{Provider, ProviderHouse};
@@ -51,36 +52,54 @@ async fn answer(
     token: Result<Option<Presented>, Error>,
 ) -> Response {
     let answer = match token {
-        Err(error) => refused(Some(&error), false),
-        Ok(None) => refused(None, false),
-        Ok(Some(token)) => match tell(provider, caller, &token).await {
-            Ok(Ok(claims)) => json_answer(StatusCode::OK, &claims),
-            Ok(Err(error)) => refused(Some(&error), matches!(token, Presented::DPoP(_))),
-            Err(fault) => provider.fault_json(&caller.headers, &fault),
-        },
+        Err(error) => refused(provider, Some(&error), false, ""),
+        Ok(None) => refused(provider, None, false, ""),
+        Ok(Some(token)) => {
+            let proven = matches!(token, Presented::DPoP(_));
+            match tell(provider, caller, &token).await {
+                Ok(Ok(claims)) => json_answer(StatusCode::OK, &claims),
+                Ok(Err(Refusal::Error(error))) => refused(provider, Some(&error), proven, ""),
+                Ok(Err(Refusal::StepUp(challenge))) => step_up(provider, &challenge, proven),
+                Err(fault) => provider.fault_json(&caller.headers, &fault),
+            }
+        }
     };
     with_cors(caller.with_nonce(provider, answer))
+}
+
+/// Why nothing is told.
+enum Refusal {
+    Error(Error),
+    /// The login behind the token does not do (RFC 9470).
+    StepUp(Challenge),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
 }
 
 async fn tell(
     provider: &ProviderHouse,
     caller: &Caller,
     token: &Presented,
-) -> Result<Result<Value, Error>, Fault> {
+) -> Result<Result<Value, Refusal>, Fault> {
     let house = &provider.house;
     let now = house.now();
-    let invalid = |text: &'static str| Ok(Err(Error::new(ErrorCode::InvalidToken, text)));
+    let invalid = |text: &'static str| Ok(Err(Error::new(ErrorCode::InvalidToken, text).into()));
     let proof = match token {
         Presented::Bearer(_) => Ok(None),
         Presented::DPoP(token) => caller.proof(provider, "/userinfo", Some(token)),
     };
     let proof = match (token, proof) {
-        (_, Err(error)) => return Ok(Err(error)),
+        (_, Err(error)) => return Ok(Err(error.into())),
         (Presented::DPoP(_), Ok(None)) => {
             return Ok(Err(Error::new(
                 ErrorCode::InvalidDpopProof,
                 "the DPoP header is missing",
-            )));
+            )
+            .into()));
         }
         (_, Ok(proof)) => proof,
     };
@@ -92,7 +111,7 @@ async fn tell(
         .confirmation
         .check(proof.as_ref(), caller.certificate.as_ref())
     {
-        return Ok(Err(error));
+        return Ok(Err(error.into()));
     }
     let mut conn = house.store.read().await?;
     if let Some(proof) = proof
@@ -101,16 +120,25 @@ async fn tell(
         return Ok(Err(Error::new(
             ErrorCode::InvalidDpopProof,
             "the DPoP proof has been used before (jti)",
-        )));
+        )
+        .into()));
     }
-    let Some(grant) = grants::find(&mut conn, &token.grant, now).await? else {
+    let Some(grant) = grants::of_token(&mut conn, &token.grant, &token.jti, now).await? else {
         return invalid("the access token has been revoked");
     };
     if !token.scope.contains(Scope::OPENID) {
         return Ok(Err(Error::new(
             ErrorCode::InsufficientScope,
             "scope openid is needed",
-        )));
+        )
+        .into()));
+    }
+    let settings = &provider.settings;
+    if let Some(floor) = &settings.userinfo_floor
+        && let Some(challenge) =
+            floor::challenge(floor, &settings.acr_base, &grant.terms, &token.scope, now)
+    {
+        return Ok(Err(Refusal::StepUp(challenge)));
     }
     let Some(person) = person::find(&mut conn, &*house.sealer, &grant.person).await? else {
         return invalid("the account is closed");
@@ -144,9 +172,26 @@ fn in_header(headers: &HeaderMap) -> Result<Option<Presented>, Error> {
     }
 }
 
+/// RFC 9470 §3: with which login the client may come again.
+fn step_up(provider: &ProviderHouse, challenge: &Challenge, proven: bool) -> Response {
+    let acr = challenge.acr_values.iter();
+    let age = challenge.max_age.iter();
+    let more: String = acr
+        .map(|acr| format!(", acr_values=\"{acr}\""))
+        .chain(age.map(|age| format!(", max_age=\"{age}\"")))
+        .collect();
+    let error = Error::new(
+        ErrorCode::InsufficientUserAuthentication,
+        "a stronger or more recent login is needed",
+    );
+    refused(provider, Some(&error), proven, &more)
+}
+
 /// The challenges say what was wrong, under the scheme that was used, and what other way there is (RFC 6750 §3, RFC 9449
-/// §7.1); without a token they say no more than the schemes.
-fn refused(error: Option<&Error>, proven: bool) -> Response {
+/// §7.1); without a token they say no more than the schemes, and where this resource describes itself (RFC 9728 §5.1).
+fn refused(provider: &ProviderHouse, error: Option<&Error>, proven: bool, more: &str) -> Response {
+    let url = provider.house.url(protected_resource::PATH);
+    let described = format!("resource_metadata=\"{url}\"");
     let algs: Vec<&str> = dpop::ALGORITHMS.iter().map(|a| a.as_str()).collect();
     let algs = format!("algs=\"{}\"", algs.join(" "));
     let (mut answer, challenges) = match error {
@@ -155,7 +200,13 @@ fn refused(error: Option<&Error>, proven: bool) -> Response {
             answer
                 .headers_mut()
                 .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            (answer, ["Bearer".to_owned(), format!("DPoP {algs}")])
+            (
+                answer,
+                [
+                    format!("Bearer {described}"),
+                    format!("DPoP {algs}, {described}"),
+                ],
+            )
         }
         Some(error) => {
             let status = match error.code {
@@ -168,7 +219,7 @@ fn refused(error: Option<&Error>, proven: bool) -> Response {
                 &json!({"error": error.code.as_str(), "error_description": error.description}),
             );
             let said = format!(
-                "error=\"{}\", error_description=\"{}\"",
+                "error=\"{}\", error_description=\"{}\"{more}, {described}",
                 error.code, error.description
             );
             let challenges = if proven {

@@ -189,6 +189,8 @@ pub struct Consent {
     pub base: String,
     /// Empty when the platform asks for the login alone.
     pub items: Vec<Item>,
+    /// What it may do in the person's name.
+    pub access: Vec<Access>,
     /// May it keep its access while the person is away?
     pub offline: bool,
     /// What the platform says it needs them for, from vouched-for metadata.
@@ -207,12 +209,22 @@ pub struct Item {
     pub value: String,
 }
 
+/// One thing a platform could do.
+#[derive(Clone, Debug)]
+pub struct Access {
+    /// What people call the place where.
+    pub place: Option<String>,
+    pub text: String,
+    /// Of what kind exactly: name and values, as the platform sent them.
+    pub facts: Vec<(String, String)>,
+}
+
 impl Consent {
     pub fn heading(&self) -> Message {
-        let key = if self.items.is_empty() {
-            "consent-heading-login"
-        } else {
-            "consent-heading"
+        let key = match (self.items.is_empty(), self.access.is_empty()) {
+            (true, true) => "consent-heading-login",
+            (false, true) => "consent-heading",
+            (_, false) => "consent-heading-access",
         };
         Message::new(key).with("platform", self.asking.platform())
     }

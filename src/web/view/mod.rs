@@ -7,6 +7,7 @@
 pub mod account;
 pub mod authority;
 pub mod demo;
+pub mod device;
 pub mod entry;
 pub mod error;
 pub mod frame;

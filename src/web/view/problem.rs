@@ -21,6 +21,8 @@ pub enum Problem {
     CodeMissing,
     CodeWrong,
     CodeExpired,
+    /// No device waits with this code, or no longer.
+    DeviceCodeUnknown,
     /// The gateway could not send.
     SmsUnavailable,
     CurrentPasswordWrong,
@@ -66,6 +68,7 @@ impl Problem {
             Self::PasswordMissing => "password",
             Self::PhoneInvalid => "phone",
             Self::CodeMissing | Self::CodeWrong | Self::CodeExpired => "code",
+            Self::DeviceCodeUnknown => "user-code",
             Self::CurrentPasswordWrong => "current-password",
             Self::PasswordTooShort { .. }
             | Self::PasswordTooLong { .. }
@@ -111,6 +114,7 @@ impl Problem {
             Self::CodeMissing => Message::new("problem-code-missing"),
             Self::CodeWrong => Message::new("problem-code-wrong"),
             Self::CodeExpired => Message::new("problem-code-expired"),
+            Self::DeviceCodeUnknown => Message::new("problem-device-code-unknown"),
             Self::SmsUnavailable => Message::new("problem-sms-unavailable"),
             Self::CurrentPasswordWrong => Message::new("problem-current-password-wrong"),
             Self::PasswordTooShort { least } => {

@@ -8,12 +8,13 @@ use super::{
     },
     authority::{AuthorityHome, Vouchee},
     demo::{DemoEntity, DemoIndex, DemoPerson},
+    device::{DeviceCode, DeviceConfirm, DeviceDone},
     entry::{NewPassword, PasswordPurpose, PhoneTaken, ProofPurpose, RealName, Takeover, TooYoung},
     error::{ErrorKind, ErrorPage, Halt, Halted},
     frame::Notice,
     leave::{Ended, LogoutConfirm, SignedOut, Told},
     login::{
-        AskPhone, Consent, Doors, EnterCode, FormPost, Item, Login, PasskeyDoor, Purpose,
+        Access, AskPhone, Consent, Doors, EnterCode, FormPost, Item, Login, PasskeyDoor, Purpose,
         SensitiveConsent, StepUp, StepUpReason,
     },
     portal::{PortalHome, PortalSignedOut, SignedOutBy, Visitor},
@@ -70,6 +71,7 @@ pub fn all(language: Language, elder: bool) -> Vec<(String, String)> {
     );
     f.entries(&mut add);
     f.consents(&mut add);
+    f.devices(&mut add);
     f.leaving(&mut add);
     f.errors(&mut add);
     f.centre(&mut add);
@@ -283,6 +285,7 @@ impl Set {
                 asking: guangdong(),
                 base: BASE.to_owned(),
                 items: items.map(item).to_vec(),
+                access: Vec::new(),
                 offline: true,
                 purpose: Some("办理省内政务服务".to_owned()),
                 until: UnixTime(NOON.0 + 31_536_000),
@@ -297,6 +300,37 @@ impl Set {
                 asking: guangdong(),
                 base: BASE.to_owned(),
                 items: Vec::new(),
+                access: Vec::new(),
+                offline: false,
+                purpose: None,
+                until: UnixTime(NOON.0 + 31_536_000),
+                sensitive_follows: false,
+            }
+            .html(),
+        );
+        let access = |place: Option<&str>, text: &str, facts: &[(&str, &str)]| Access {
+            place: place.map(str::to_owned),
+            text: text.to_owned(),
+            facts: facts
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        add(
+            "Consent.access",
+            Consent {
+                frame: self.provider(),
+                asking: guangdong(),
+                base: BASE.to_owned(),
+                items: items.map(item)[..1].to_vec(),
+                access: vec![
+                    access(Some("健康档案"), "查看您的健康档案", &[]),
+                    access(
+                        None,
+                        "查看病历",
+                        &[("医院", HOSTILE), ("操作", "read, list")],
+                    ),
+                ],
                 offline: false,
                 purpose: None,
                 until: UnixTime(NOON.0 + 31_536_000),
@@ -329,6 +363,42 @@ impl Set {
             }
             .html(),
         );
+    }
+
+    fn devices(&self, add: &mut impl FnMut(&str, String)) {
+        let code = |frame, user_code: &str, filled_in| DeviceCode {
+            frame,
+            user_code: user_code.to_owned(),
+            filled_in,
+        };
+        add("DeviceCode", code(self.provider(), "", false).html());
+        add(
+            "DeviceCode.filled_in",
+            code(self.provider(), "BCDF-GHJK", true).html(),
+        );
+        let unknown = self.provider().with_problem(Problem::DeviceCodeUnknown);
+        add("DeviceCode.unknown", code(unknown, HOSTILE, false).html());
+        for (name, device) in [
+            ("DeviceConfirm", "curl · Linux"),
+            ("DeviceConfirm.silent", ""),
+        ] {
+            let page = DeviceConfirm {
+                frame: self.provider(),
+                asking: guangdong(),
+                user_code: "BCDF-GHJK".to_owned(),
+                device: device.to_owned(),
+                from: "2001:db8::7".to_owned(),
+                asked_at: NOON,
+            };
+            add(name, page.html());
+        }
+        for refused in [false, true] {
+            let page = DeviceDone {
+                frame: self.provider(),
+                refused,
+            };
+            add(&format!("DeviceDone.{refused}"), page.html());
+        }
     }
 
     fn leaving(&self, add: &mut impl FnMut(&str, String)) {

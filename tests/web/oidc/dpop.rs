@@ -49,7 +49,7 @@ pub(super) fn proof(
     key.sign(header.as_object().unwrap(), &claims.to_string())
 }
 
-fn jkt(key: &str) -> String {
+pub(super) fn jkt(key: &str) -> String {
     Jwk::parse(&TestKey::of(key).jwk())
         .unwrap()
         .thumbprint()

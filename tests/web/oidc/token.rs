@@ -435,7 +435,10 @@ async fn the_forms_of_userinfo() {
             in_query.status.as_u16(),
             in_query.headers[header::WWW_AUTHENTICATE].to_str().unwrap()
         ),
-        (401, "Bearer")
+        (
+            401,
+            "Bearer resource_metadata=\"https://id.example/.well-known/oauth-protected-resource\""
+        )
     );
     house.clock.advance(301);
     assert_eq!(

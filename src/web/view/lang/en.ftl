@@ -141,6 +141,9 @@ too-young-stored = We have not stored your name or number.
 ## Consent
 consent-heading = May { $platform } know the following?
 consent-heading-login = Sign in to { $platform }?
+consent-heading-access = Allow what { $platform } asks for?
+consent-lead-access = It will be able to do what is listed here in your name.
+consent-access-colon = :{" "}
 consent-lead = Only what is listed here will be told.
 consent-lead-login = For signing in only: it learns your number at this platform and the level of the login, no name, document number or phone.
 consent-offline = It may keep this access while you are away, until you withdraw your consent.
@@ -159,6 +162,27 @@ sensitive-deny = Tell none of it
 sensitive-allow = Tell what I ticked
 form-post-heading = Going back to { $platform }
 form-post-lead = If this page does not go on by itself, press “Continue”.
+
+## A device without a browser
+device-heading = Enter the code of your device
+device-lead = If a television, a kiosk or another device is showing a code, enter it here.
+device-compare = The code was filled in by a link. Compare it with the device in front of you, letter by letter, before you go on.
+device-code-label = Code
+device-code-hint = Eight letters, upper or lower case, for example BCDF-GHJK.
+device-warning = Use only the code of a device in front of you. Never enter one that somebody sent or read to you: it would sign them in as you.
+device-confirm-heading = Is it you at this device?
+device-confirm-lead = A device asks to sign in to { $platform } as you.
+device-asked-at = Asked at
+device-from = Asked from the network address
+device-program = Asked by the program
+device-program-unknown = unknown
+device-deny = Not me, refuse
+device-allow = It is me, continue
+device-done-heading = Go back to your device
+device-done-text = Allowed. The device goes on within seconds; you can close this page.
+device-refused-heading = Not signed in
+device-refused-text = The device has been told nothing; you can close this page.
+device-refused-hint = If somebody asked you to enter the code, it may be fraud: please call the anti-fraud line 96110.
 
 ## Items
 claim-acr = Level of the login
@@ -343,6 +367,7 @@ problem-phone-invalid = Please enter a mobile number of mainland China, 11 digit
 problem-code-too-soon = A code was sent just now. Please wait { $seconds } seconds before the next.
 problem-code-missing = Please enter the code from the message.
 problem-code-wrong = The code is not right. Please look at the latest message.
+problem-device-code-unknown = This code is not known, or has expired. Compare it with the device, or ask for a new one there.
 problem-code-expired = The code no longer works. Please send a new one.
 problem-sms-unavailable = Messages cannot be sent just now. Try again in a few minutes, or use another way.
 problem-current-password-wrong = The current password is not right.

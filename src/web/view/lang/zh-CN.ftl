@@ -141,6 +141,9 @@ too-young-stored = 我们没有保存您的姓名和证件号码。
 ## 授权
 consent-heading = 是否同意 { $platform } 得知以下信息？
 consent-heading-login = 是否同意登录 { $platform }？
+consent-heading-access = 是否同意 { $platform } 的以下请求？
+consent-lead-access = 它将可以用您的身份做下面列出的事。
+consent-access-colon = ：
 consent-lead = 只会提供下面列出的内容。
 consent-lead-login = 只用于登录：它会得知您在本平台的编号和登录级别，不会得知姓名、证件号码或手机号。
 consent-offline = 您不在场时，它也可以继续取得这些信息，直到您撤回同意。
@@ -159,6 +162,27 @@ sensitive-deny = 都不提供
 sensitive-allow = 提供勾选的项目
 form-post-heading = 正在返回 { $platform }
 form-post-lead = 如果页面没有自动继续，请按“继续”。
+
+## 没有浏览器的设备
+device-heading = 输入设备上的代码
+device-lead = 如果电视、自助机等设备正显示一个代码，请在这里输入。
+device-compare = 代码由链接填入。请与您面前的设备逐字核对，完全一致再继续。
+device-code-label = 代码
+device-code-hint = 八个字母，不分大小写，例如 BCDF-GHJK。
+device-warning = 只使用您面前设备上显示的代码。别人发来或读给您的代码，请不要输入：那会让对方以您的身份登录。
+device-confirm-heading = 是您本人在操作这台设备吗？
+device-confirm-lead = 一台设备请求以您的身份登录 { $platform }。
+device-asked-at = 请求时间
+device-from = 请求来自的网络地址
+device-program = 发出请求的程序
+device-program-unknown = 未知
+device-deny = 不是我，拒绝
+device-allow = 是我，继续
+device-done-heading = 可以回到设备了
+device-done-text = 已允许。设备会在几秒内继续，您可以关闭此页。
+device-refused-heading = 没有登录
+device-refused-text = 设备没有得到任何信息，您可以关闭此页。
+device-refused-hint = 如果是别人让您输入代码，这可能是诈骗，请拨打反诈专线 96110。
 
 ## 信息项
 claim-acr = 登录等级
@@ -343,6 +367,7 @@ problem-phone-invalid = 请输入 11 位的中国大陆手机号码。
 problem-code-too-soon = 刚刚发过一次，请等 { $seconds } 秒再发送。
 problem-code-missing = 请输入短信里的验证码。
 problem-code-wrong = 验证码不正确，请对照最新的一条短信。
+problem-device-code-unknown = 没有找到这个代码，或者它已过期。请核对设备上的代码，或在设备上重新取一个。
 problem-code-expired = 验证码已失效，请重新发送。
 problem-sms-unavailable = 短信现在发不出去，请过几分钟再试，或用其他方式登录。
 problem-current-password-wrong = 当前密码不正确。
