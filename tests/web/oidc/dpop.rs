@@ -10,7 +10,7 @@ use hefu::jose::Jwk;
 use serde_json::{Value, json};
 
 use super::{Answer, Browser, CHALLENGE, ISSUER, TestHouse, VERIFIER, basic, encode, payload};
-use crate::support::federation::TestKey;
+use crate::support::federation::{LEAF, MIDDLE, TestKey};
 
 const WALLET_CB: &str = "https://wallet.example/cb";
 const BOX_CB: &str = "https://box.example/cb";
@@ -314,6 +314,21 @@ async fn a_client_that_registered_a_binding_gets_nothing_without() {
         payload(renewed["access_token"].as_str().unwrap())["cnf"]["jkt"],
         jkt("second")
     );
+}
+
+#[tokio::test]
+async fn a_superior_may_demand_a_binding_of_a_client_of_the_federation() {
+    let house = house(false).await;
+    let person = house.citizen(true).await;
+    house.consent(&person, LEAF, "openid real_name").await;
+    let bound = json!({"openid_relying_party": {"dpop_bound_access_tokens": true}});
+    house
+        .world
+        .vouch(MIDDLE, LEAF, json!({ "metadata": bound }));
+    let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
+    let told = browser.ask("1", json!({})).await.told();
+    let refused = house.redeem(&told["code"], "1", &[]).await;
+    assert_eq!(error(&refused), (400, "invalid_dpop_proof".to_owned()));
 }
 
 #[tokio::test]
