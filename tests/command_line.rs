@@ -125,7 +125,7 @@ fn refusals_are_one_sentence_that_can_be_acted_on() {
 fn provider(folder: &std::path::Path) -> String {
     let path = folder.join("hefu.toml");
     let text = format!(
-        r##"
+        r#"
 [node]
 listen = ["127.0.0.1:0"]
 proxies = ["127.0.0.1/32"]
@@ -166,7 +166,7 @@ client_id = "mac"
 client_secret = "0123456789abcdef0123456789abcdef"
 redirect_uris = ["https://mac.example/cb"]
 token_endpoint_auth_method = "client_secret_jwt"
-"##,
+"#,
         folder.join("hefu.db").display(),
         1
     );
