@@ -153,7 +153,10 @@ async fn changed(
     provider.clients.forget(&client.id);
     Ok(match told {
         Some(told) => json_answer(StatusCode::OK, &told),
-        None => unauthorized(true),
+        None => json_answer(
+            StatusCode::CONFLICT,
+            &json!({"error": "invalid_request", "error_description": "the client was changed meanwhile; read it again"}),
+        ),
     })
 }
 
