@@ -11,3 +11,4 @@ mod notice;
 mod operator;
 mod provider;
 mod relying;
+mod told;

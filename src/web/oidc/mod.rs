@@ -3,6 +3,7 @@
 
 mod authorize;
 mod caller;
+mod check_session;
 mod consent;
 mod interaction;
 mod logout;
@@ -21,6 +22,7 @@ use axum::routing::{get, post};
 pub use metadata::{JWKS_PATH, metadata};
 pub use read::{basic, form};
 
+use super::browser_state;
 use super::provider_house::{Provider, say_refusals};
 
 /// The longest form that these doors read: a signed request that carries trust chains.
@@ -77,6 +79,7 @@ pub fn routes(provider: Provider) -> Router {
         )
         .route("/logout", get(logout::by_get).post(logout::by_post))
         .route("/logout/done", get(logout::done))
+        .route(check_session::PATH, get(check_session::frame))
         .route("/interaction/{id}", get(interaction::dispatch))
         .route(
             "/interaction/{id}/consent",
@@ -85,5 +88,9 @@ pub fn routes(provider: Provider) -> Router {
         .route("/interaction/{id}/cancel", post(interaction::cancel))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
+        .route_layer(from_fn_with_state(
+            Provider::clone(&provider),
+            browser_state::follow,
+        ))
         .with_state(provider)
 }
