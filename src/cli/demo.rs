@@ -22,6 +22,10 @@ pub(super) struct Demo {
     /// Forget everything in the folder and start anew.
     #[arg(long)]
     reset: bool,
+    /// Also answer what certification suites ask for and nobody else should: tokens through the browser (implicit and hybrid
+    /// response types), session management.
+    #[arg(long)]
+    certification: bool,
     /// One line of JSON on standard output once everything answers.
     #[arg(long)]
     json: bool,
@@ -35,6 +39,7 @@ impl Demo {
             port: self.port,
             tls: self.tls,
             reset: self.reset,
+            certification: self.certification,
             json: self.json,
         };
         Ok(demo::run(wish).await?)

@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod federation;
 mod keys;
+mod logout;
 mod migrate;
 mod serve;
 mod target;
@@ -52,6 +53,9 @@ enum Verb {
     /// Look at and manage clients registered by hand.
     #[command(subcommand)]
     Client(client::Verb),
+    /// Look at who was told of sessions that ended.
+    #[command(subcommand)]
+    Logout(logout::Verb),
     /// Check the audit log.
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -111,6 +115,7 @@ async fn run(verb: Verb) -> Outcome {
         Verb::Keys(verb) => verb.run().await,
         Verb::Federation(verb) => verb.run().await,
         Verb::Client(verb) => verb.run().await,
+        Verb::Logout(verb) => verb.run().await,
         Verb::Audit(verb) => verb.run().await,
     }
 }

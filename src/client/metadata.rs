@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Authentication, BackChannel, Client, ISSUED, Platform, Profile, Subject};
+use super::{
+    Authentication, BackChannel, Client, FrontChannel, ISSUED, Platform, Profile, Subject,
+};
 use crate::crypto::CertificateName;
 use crate::id::ClientId;
 use crate::jose::JwkSet;
@@ -116,6 +118,7 @@ impl Client {
             request_uris: request_uris(&reader, plain_http)?,
             id_token_alg,
             introspection_alg: reader.issued(profile, "introspection_signed_response_alg")?,
+            authorization_alg: authorization_alg(profile, &reader)?,
             request_object_alg: match reader.algorithm("request_object_signing_alg")? {
                 Some(alg) if !suits(profile, alg) => {
                     return Err(MetadataError::Value("request_object_signing_alg"));
@@ -144,6 +147,7 @@ impl Client {
                     })
                 })
                 .transpose()?,
+            front_channel: front_channel(&reader, &redirect_uris)?,
             scope_limit: reader
                 .text("scope")?
                 .map(|s| Scope::parse(s).ok_or(MetadataError::Value("scope")))
@@ -202,6 +206,33 @@ fn grant_types(reader: &Reader<'_>) -> Result<BTreeSet<String>, MetadataError> {
             .map(str::to_owned)
             .into(),
     })
+}
+
+/// JARM 3; FAPI 2.0 §5.4.1 where that profile holds.
+fn authorization_alg(profile: Profile, reader: &Reader<'_>) -> Result<Algorithm, MetadataError> {
+    const NAME: &str = "authorization_signed_response_alg";
+    match reader.algorithm(NAME)? {
+        None => Ok(profile.default_answer_alg()),
+        Some(alg) if !ISSUED.contains(&alg) => Err(MetadataError::Value(NAME)),
+        Some(alg) if profile == Profile::Fapi2 && !Algorithm::FAPI.contains(&alg) => {
+            Err(MetadataError::Value(NAME))
+        }
+        Some(alg) => Ok(alg),
+    }
+}
+
+fn front_channel(
+    reader: &Reader<'_>,
+    redirect_uris: &[String],
+) -> Result<Option<FrontChannel>, MetadataError> {
+    const NAME: &str = "frontchannel_logout_uri";
+    let session_required = reader.flag("frontchannel_logout_session_required")?;
+    reader
+        .url(NAME)?
+        .map(|uri| {
+            FrontChannel::of(uri, session_required, redirect_uris).ok_or(MetadataError::Value(NAME))
+        })
+        .transpose()
 }
 
 fn authentication(profile: Profile, reader: &Reader<'_>) -> Result<Authentication, MetadataError> {

@@ -67,6 +67,13 @@ pub struct BackChannel {
     pub session_required: bool,
 }
 
+/// The page of a client that a browser loads when a session ends (OIDC Front-Channel Logout 1.0 §2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct FrontChannel {
+    pub uri: Url,
+    pub session_required: bool,
+}
+
 /// A relying party with everything that requests of it are judged by.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -96,6 +103,8 @@ pub struct Client {
     pub id_token_alg: Algorithm,
     /// RFC 9701 §6: under which its introspection answers are signed.
     pub introspection_alg: Algorithm,
+    /// Under which authorization answers are signed when the client asks for signed ones (JARM 3).
+    pub authorization_alg: Algorithm,
     /// When set, request objects must be signed under it.
     pub request_object_alg: Option<Algorithm>,
     pub subject: Subject,
@@ -113,6 +122,7 @@ pub struct Client {
     /// Tokens only for the certificate shown in TLS (`tls_client_certificate_bound_access_tokens`, RFC 8705 §3.4).
     pub certificate_bound: bool,
     pub back_channel: Option<BackChannel>,
+    pub front_channel: Option<FrontChannel>,
     /// `None`: every scope the provider has.
     pub scope_limit: Option<Scope>,
     /// What people are shown.
@@ -126,6 +136,33 @@ pub const ISSUED: [Algorithm; 4] = [
     Algorithm::EdDSA,
     Algorithm::PS256,
 ];
+
+impl Profile {
+    /// What signs an answer when the client names no algorithm: RS256 (JARM 3), or the first of FAPI 2.0 §5.4.1 that we sign with.
+    pub(crate) fn default_answer_alg(self) -> Algorithm {
+        match self {
+            Self::Fapi2 => Algorithm::FAPI
+                .into_iter()
+                .find(|alg| ISSUED.contains(alg))
+                .unwrap_or(Algorithm::ES256),
+            Self::Oidc | Self::Federation => Algorithm::RS256,
+        }
+    }
+}
+
+impl FrontChannel {
+    /// FCL 2: absolute, no fragment, and of the scheme, host and port of a redirect URI.
+    pub(crate) fn of(uri: Url, session_required: bool, redirect_uris: &[String]) -> Option<Self> {
+        let ours = redirect_uris
+            .iter()
+            .filter_map(|known| Url::parse(known).ok())
+            .any(|known| known.origin().is_tuple() && known.origin() == uri.origin());
+        (ours && uri.fragment().is_none()).then_some(Self {
+            uri,
+            session_required,
+        })
+    }
+}
 
 impl Client {
     /// Whether PKCE may not be left out: public clients (RFC 9700 §2.1.1), those of the federation and of FAPI 2.0 (§5.3.2.2).

@@ -231,3 +231,63 @@ fn certificates_and_keys_that_tokens_are_bound_to() {
         assert_eq!(with("oidc", more.clone()).err(), Some(error), "{more}");
     }
 }
+
+#[test]
+fn answers_are_signed_as_the_client_or_its_profile_says() {
+    let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]});
+    let metadata = |alg: Option<&str>| {
+        json!({"redirect_uris": ["https://rp.example/cb"], "jwks": jwks,
+            "token_endpoint_auth_method": "private_key_jwt", "authorization_signed_response_alg": alg})
+    };
+    for (profile, alg, expected) in [
+        (Profile::Oidc, None, Some(Algorithm::RS256)),
+        (Profile::Oidc, Some("EdDSA"), Some(Algorithm::EdDSA)),
+        (Profile::Oidc, Some("HS256"), None),
+        (Profile::Oidc, Some("none"), None),
+        (Profile::Fapi2, Some("ES256"), Some(Algorithm::ES256)),
+        (Profile::Fapi2, Some("RS256"), None),
+    ] {
+        let client = parse(profile, &metadata(alg));
+        assert_eq!(
+            client.ok().map(|c| c.authorization_alg),
+            expected,
+            "{profile:?} {alg:?}"
+        );
+    }
+    // Whatever it is today, it is one that the profile allows and that we sign with.
+    let client = parse(Profile::Fapi2, &metadata(None)).unwrap();
+    assert!(Algorithm::FAPI.contains(&client.authorization_alg));
+    assert!(ISSUED.contains(&client.authorization_alg));
+}
+
+#[test]
+fn a_front_channel_lies_where_the_redirect_uris_do() {
+    for (uri, fits) in [
+        ("https://rp.example/out", true),
+        ("https://rp.example:443/out?x=1", true),
+        ("https://rp.example/out#x", false),
+        ("https://other.example/out", false),
+        ("https://rp.example:8443/out", false),
+        ("http://rp.example/out", false),
+        ("javascript:alert(1)", false),
+        ("/out", false),
+    ] {
+        let metadata = json!({"redirect_uris": ["https://rp.example/cb"],
+            "frontchannel_logout_uri": uri, "frontchannel_logout_session_required": true});
+        let front = parse(Profile::Oidc, &metadata).map(|c| c.front_channel);
+        match front {
+            Ok(front) => {
+                assert!(fits && front.unwrap().session_required, "{uri}");
+            }
+            Err(error) => {
+                assert_eq!(
+                    error,
+                    MetadataError::Value("frontchannel_logout_uri"),
+                    "{uri}"
+                );
+                assert!(!fits, "{uri}");
+            }
+        }
+    }
+}

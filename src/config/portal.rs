@@ -31,6 +31,9 @@ pub struct Portal {
     pub send_trust_chain: bool,
     /// Asks for a refresh token and keeps it with the session.
     pub offline_access: bool,
+    /// Asks the provider to tell the end of a session through the browser as well: for where its servers cannot reach ours. The citizen
+    /// then sees the provider's signed-out page for a moment on the way back.
+    pub frontchannel_logout: bool,
     /// Seconds that a session at this portal lives.
     pub session_lifetime: i64,
     /// Seconds that a citizen has to come back from the provider. Must exceed the time that creating an account takes.
@@ -64,6 +67,7 @@ impl Default for Portal {
             request: RequestMode::Value,
             send_trust_chain: false,
             offline_access: false,
+            frontchannel_logout: false,
             session_lifetime: 8 * 3600,
             login_lifetime: 3600,
             assertion_lifetime: 120,

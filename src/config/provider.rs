@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::offers;
-use crate::oauth::Scope;
+use crate::oauth::{ResponseType, Scope};
 
 /// The scopes of `provider::claims`, which no resource may take.
 const OWN_SCOPES: [&str; 7] = [
@@ -56,6 +56,13 @@ pub struct Provider {
     pub authorization_details: Vec<offers::DetailType>,
     pub exchanges: Vec<offers::Exchange>,
     pub userinfo_floor: Option<offers::Floor>,
+    /// What the authorization endpoint may be asked for: `code`, and where wanted `id_token`, `id_token token`, `code id_token`,
+    /// `code token`, `code id_token token`. With any of these, tokens travel through browsers; leave them off unless certification
+    /// or an old client needs them.
+    pub response_types: Vec<ResponseType>,
+    /// Lets platforms watch from a hidden frame whether the person is still logged in (OIDC Session Management 1.0). The session's cookie
+    /// then goes to other sites' frames too.
+    pub session_management: bool,
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
@@ -153,6 +160,8 @@ impl Default for Provider {
             authorization_details: Vec::new(),
             exchanges: Vec::new(),
             userinfo_floor: None,
+            response_types: vec![ResponseType::CODE],
+            session_management: false,
             clients: Vec::new(),
             registration: Registration::Off,
             registration_tokens: Vec::new(),
@@ -182,6 +191,15 @@ impl Provider {
             ("device_code_lifetime", self.device_code_lifetime),
             ("device_code_interval", self.device_code_interval),
         ]);
+        if !self.response_types.contains(&ResponseType::CODE) {
+            problems.push("response_types lacks code, which every client may ask for".to_owned());
+        }
+        if self.response_types.iter().any(|t| t.to_string() == "token") {
+            problems.push(
+                "response_types holds token alone, which OpenID Connect has no use for (Core 3)"
+                    .to_owned(),
+            );
+        }
         if self.code_lifetime > 60 {
             problems.push(
                 "code_lifetime is over 60: FAPI 2.0 §5.3.2.1 lets a code live 60 seconds at most"
@@ -226,6 +244,24 @@ mod tests {
             "registration_tokens = [\"token\"]",
         ] {
             assert!(toml::from_str::<Provider>(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn response_types_are_code_and_what_goes_with_it() {
+        let read = |types: &str| toml::from_str::<Provider>(&format!("response_types = {types}"));
+        assert_eq!(Provider::default().response_types, [ResponseType::CODE]);
+        for (types, problems) in [
+            (r#"["code"]"#, 0),
+            (r#"["code", "token id_token", "code id_token token"]"#, 0),
+            (r#"["id_token"]"#, 1),
+            (r#"["code", "token"]"#, 1),
+            ("[]", 1),
+        ] {
+            assert_eq!(read(types).unwrap().problems().len(), problems, "{types}");
+        }
+        for types in [r#"["none"]"#, r#"["code code"]"#, r#""code""#] {
+            assert!(read(types).is_err(), "{types}");
         }
     }
 }

@@ -10,6 +10,7 @@ use super::plan::{PLAN, Planned};
 use crate::config::federation::{Federation, TrustAnchor};
 use crate::config::node::{Demo, KekSource, Log, Node, Outbound, Tls};
 use crate::config::{Address, Config, Entity, Role, Section, authority, people, portal, provider};
+use crate::oauth::ResponseType;
 
 /// Seconds that subordinate statements live here: short, so that one can watch a dropped subordinate stop.
 const SUBORDINATE_STATEMENT_LIFETIME: i64 = 600;
@@ -50,6 +51,27 @@ pub fn trust(config: &mut Config, anchor: &str, jwks: &Value) {
             jwks: Some(jwks.clone()),
             jwks_file: None,
         }];
+    }
+}
+
+/// Switches on what an ordinary provider leaves off.
+pub fn for_certification(config: &mut Config) {
+    const TYPES: [&str; 6] = [
+        "code",
+        "id_token",
+        "id_token token",
+        "code id_token",
+        "code token",
+        "code id_token token",
+    ];
+    for entity in &mut config.entities {
+        if let Section::Provider { provider, .. } = &mut entity.section {
+            provider.response_types = TYPES
+                .iter()
+                .filter_map(|t| ResponseType::parse(t))
+                .collect();
+            provider.session_management = true;
+        }
     }
 }
 

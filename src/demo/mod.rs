@@ -35,6 +35,8 @@ pub struct Wish {
     pub tls: bool,
     pub reset: bool,
     /// One JSON line on standard output instead of the text.
+    /// Switches on what only certification suites ask for.
+    pub certification: bool,
     pub json: bool,
 }
 
@@ -121,6 +123,9 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
         folder.entity(planned.name)?;
     }
     let mut config = configuration::of(folder.path(), &mark, certificate);
+    if wish.certification {
+        configuration::for_certification(&mut config);
+    }
     let shared = Shared::of(&config.node, Arc::new(SystemClock), rng)?;
     let entities = open(&mut config, &shared).await?;
     enrolment::enrol(&entities).await?;

@@ -20,6 +20,13 @@ impl ResponseType {
         token: false,
     };
 
+    /// An ID Token and nothing else: the only place that the claims of scopes can go to (OIDC Core 5.4).
+    pub const ID_TOKEN: Self = Self {
+        code: false,
+        id_token: true,
+        token: false,
+    };
+
     /// Words in any order, each once; `None` for anything else, `none` included.
     pub fn parse(text: &str) -> Option<Self> {
         let mut found = Self {
@@ -44,6 +51,13 @@ impl ResponseType {
     /// Whether a token travels through the browser: then the answer goes into the fragment, never the query (§5).
     pub const fn is_front(self) -> bool {
         self.id_token || self.token
+    }
+}
+
+/// `code`: what everybody asks for who says nothing else.
+impl Default for ResponseType {
+    fn default() -> Self {
+        Self::CODE
     }
 }
 

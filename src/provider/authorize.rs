@@ -6,22 +6,26 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sqlx::Row;
 
 use super::acr::Level;
+use super::answer::{Reply, Says, Tokens};
 use super::begun::Counter;
+use super::claims;
 use super::device;
 use super::grants::{self, Lives, Terms};
 use super::interaction::{self, Asked, Interaction, Known, Now, Purpose, Step};
 use super::one_use::OneUse;
 use super::person;
 use super::request::{AuthorizationRequest, Return};
+use super::target::Offered;
+use crate::audit::{self, Event};
 use crate::authn;
 use crate::authn::throttle::Pass;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::config;
 use crate::consent::{self, Consent};
-use crate::crypto::{Sealer, sha256, thumb};
+use crate::crypto::{Sealer, Secret, sha256, thumb};
 use crate::identity::Person;
-use crate::oauth::{Error, ErrorCode};
+use crate::oauth::{Error, ErrorCode, ResponseType};
 use crate::random::Rng;
 use crate::session::{self, Session};
 use crate::store::{self, Conn};
@@ -52,13 +56,6 @@ pub struct Arrival<'a> {
     pub browser: Browser<'a>,
     /// Who pays for an interaction, should one be needed.
     pub counter: Counter<'a>,
-}
-
-/// The answer to the relying party: where, how, what (RFC 6749 §4.1.2, RFC 9207 §2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reply {
-    pub to: Return,
-    pub fields: Vec<(&'static str, String)>,
 }
 
 /// What becomes of a request.
@@ -94,19 +91,12 @@ impl Rules<'_> {
     }
 
     /// The error as an answer.
-    pub fn refuse(&self, to: Return, error: &Error) -> Reply {
-        let mut fields = vec![("error", error.code.as_str().to_owned())];
-        fields.push(("error_description", error.description.clone().into_owned()));
-        fields.extend(to.state.clone().map(|state| ("state", state)));
-        fields.push(("iss", self.issuer.to_owned()));
-        Reply { to, fields }
-    }
-
-    fn answer(&self, to: Return, code: &str) -> Reply {
-        let mut fields = vec![("code", code.to_owned())];
-        fields.extend(to.state.clone().map(|state| ("state", state)));
-        fields.push(("iss", self.issuer.to_owned()));
-        Reply { to, fields }
+    pub fn refuse(&self, to: Return, error: Error) -> Reply {
+        Reply {
+            to,
+            says: Says::Error(error),
+            nobody: false,
+        }
     }
 
     /// A request that just arrived. A request object seen before is refused; without need of a page nothing is stored but
@@ -132,7 +122,7 @@ impl Rules<'_> {
                 ErrorCode::InvalidRequestObject,
                 "the request object has been used before (jti)",
             );
-            return Ok(Outcome::Reply(self.refuse(request.answer, &error)));
+            return Ok(Outcome::Reply(self.refuse(request.answer, error)));
         }
         let present = self
             .present(conn, &request, client, browser.session)
@@ -153,7 +143,10 @@ impl Rules<'_> {
                     .await?;
                 Ok(Outcome::Reply(reply))
             }
-            (Step::Error(error), _) => Ok(Outcome::Reply(self.refuse(request.answer, &error))),
+            (Step::Error(error), present) => Ok(Outcome::Reply(Reply {
+                nobody: present.is_none(),
+                ..self.refuse(request.answer, error)
+            })),
             _ => {
                 if let Pass::Wait(seconds) = counter.count(conn, now).await? {
                     return Ok(Outcome::Wait(seconds));
@@ -202,15 +195,18 @@ impl Rules<'_> {
                 ErrorCode::AccessDenied,
                 "this login has been answered already",
             );
-            return Ok(Ok(self.refuse(request.answer.clone(), &error)));
+            return Ok(Ok(self.refuse(request.answer.clone(), error)));
         }
         Ok(match (step, &present) {
             (Step::Answer { level }, Some(present)) => Ok(self
                 .issue(conn, rng, request, client, present, level)
                 .await?),
-            (Step::Error(error), _) => {
+            (Step::Error(error), present) => {
                 self.told_no(conn, request).await?;
-                Ok(self.refuse(request.answer.clone(), &error))
+                Ok(Reply {
+                    nobody: present.is_none(),
+                    ..self.refuse(request.answer.clone(), error)
+                })
             }
             (step, _) => Err(step),
         })
@@ -297,6 +293,7 @@ impl Rules<'_> {
             back_channel: client.back_channel.as_ref().map(|b| b.uri.to_string()),
             resources: request.resources.clone(),
             details: request.details.clone(),
+            front_channel: client.front_channel.as_ref().map(|f| f.uri.to_string()),
         };
         let pushed = request
             .pushed
@@ -314,13 +311,31 @@ impl Rules<'_> {
         if let Some(waiting) = &request.device {
             return self.tell_device(conn, rng, request, waiting, new).await;
         }
-        Ok(match grants::issue(conn, rng, &new, now).await? {
-            Some(code) => self.answer(request.answer.clone(), code.reveal()),
+        let Some(code) = grants::issue(conn, rng, &new, now).await? else {
+            let error = Error::new(
+                ErrorCode::InvalidRequestUri,
+                "the pushed request has been answered already",
+            );
+            return Ok(self.refuse(request.answer.clone(), error));
+        };
+        let response_type = request.response_type;
+        let says = if response_type.is_front() {
+            self.front(conn, rng, response_type, &code, present).await?
+        } else {
+            Some(Says::Code(code.reveal().clone()))
+        };
+        let to = request.answer.clone();
+        Ok(match says {
+            Some(says) => Reply {
+                to,
+                says,
+                nobody: false,
+            },
             None => self.refuse(
-                request.answer.clone(),
-                &Error::new(
-                    ErrorCode::InvalidRequestUri,
-                    "the pushed request has been answered already",
+                to,
+                Error::new(
+                    ErrorCode::ServerError,
+                    "the grant was lost; please try again",
                 ),
             ),
         })
@@ -343,13 +358,14 @@ impl Rules<'_> {
             if device::approve(conn, waiting, &grant, self.now).await? {
                 return Ok(Reply {
                     to,
-                    fields: vec![("iss", self.issuer.to_owned())],
+                    says: Says::Elsewhere,
+                    nobody: false,
                 });
             }
             grants::revoke(conn, &grant, "device_gone", self.now).await?;
         }
         let error = Error::new(ErrorCode::ExpiredToken, "the device waits no longer");
-        Ok(self.refuse(to, &error))
+        Ok(self.refuse(to, error))
     }
 
     /// Whoever waits elsewhere for the answer hears that it is no. To be called with every refusal of a stored request.
@@ -362,5 +378,52 @@ impl Rules<'_> {
             device::refuse(conn, waiting, self.now).await?;
         }
         Ok(())
+    }
+
+    /// Tokens that go out from here rest on the grant that the code would be redeemed for.
+    async fn front(
+        &self,
+        conn: &mut Conn,
+        rng: &mut Rng,
+        response_type: ResponseType,
+        code: &Secret<String>,
+        present: &Present,
+    ) -> Result<Option<Says>, store::Error> {
+        let now = self.now;
+        let Some(grant) = grants::hand_out(conn, code, response_type.code, now).await? else {
+            return Ok(None);
+        };
+        let terms = &grant.terms;
+        let offered = Offered::of(self.issuer, self.settings);
+        let aim = match offered.aim(terms, &terms.scope, &[], None) {
+            Ok(aim) => aim,
+            Err(error) => {
+                grants::revoke(conn, &grant.id, "no_target", now).await?;
+                return Ok(Some(Says::Error(error)));
+            }
+        };
+        let sub = person::sub(conn, rng, &grant.person, &terms.sector, now).await?;
+        let held = person::claims_under(conn, self.sealer, &present.person, terms).await?;
+        let claims = if response_type == ResponseType::ID_TOKEN {
+            // OIDC Core 5.4: no access token comes with it, so there is no UserInfo to ask.
+            claims::for_lone_id_token(&terms.scope, &terms.claims, &held)
+        } else {
+            claims::for_id_token(&terms.claims, &held)
+        };
+        let event = Event::done("grant.front")
+            .with_person(&grant.person)
+            .with_client(&grant.client)
+            .with_session(&present.session.id)
+            .with("response_type", response_type.to_string())
+            .with("scope", terms.scope.to_string());
+        audit::record(conn, rng, now, &event).await?;
+        Ok(Some(Says::Tokens(Box::new(Tokens {
+            response_type,
+            code: response_type.code.then(|| code.reveal().clone()),
+            aim,
+            sub,
+            claims,
+            grant,
+        }))))
     }
 }

@@ -192,11 +192,7 @@ pub fn for_userinfo(
     request: &ClaimsRequest,
     held: &Map<String, Value>,
 ) -> Map<String, Value> {
-    let scoped = of_scope(scope);
-    pick(held, |name, value| {
-        let wished = request.userinfo.get(name);
-        (scoped.contains(name) || wished.is_some()) && wished.is_none_or(|w| w.accepts(value))
-    })
+    scoped(scope, &request.userinfo, held)
 }
 
 /// As people are shown them: who, which document, how proven, then the others.
@@ -211,6 +207,28 @@ pub fn in_order(names: BTreeSet<String>) -> Vec<String> {
 pub fn for_id_token(request: &ClaimsRequest, held: &Map<String, Value>) -> Map<String, Value> {
     pick(held, |name, value| {
         request.id_token.get(name).is_some_and(|w| w.accepts(value))
+    })
+}
+
+/// What an ID Token tells that comes alone (response_type `id_token`): the scopes' claims too, since there is no UserInfo to
+/// ask (OIDC Core 5.4).
+pub fn for_lone_id_token(
+    scope: &Scope,
+    request: &ClaimsRequest,
+    held: &Map<String, Value>,
+) -> Map<String, Value> {
+    scoped(scope, &request.id_token, held)
+}
+
+fn scoped(
+    scope: &Scope,
+    wishes: &BTreeMap<String, Wish>,
+    held: &Map<String, Value>,
+) -> Map<String, Value> {
+    let scoped = of_scope(scope);
+    pick(held, |name, value| {
+        let wished = wishes.get(name);
+        (scoped.contains(name) || wished.is_some()) && wished.is_none_or(|w| w.accepts(value))
     })
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::{
-    Authentication, BackChannel, Client, Hop, MetadataError, Name, Platform, Profile, Subject,
-    Vouched,
+    Authentication, BackChannel, Client, FrontChannel, Hop, MetadataError, Name, Platform, Profile,
+    Subject, Vouched,
     registered::{self, Registered},
 };
 use crate::clock::UnixTime;
@@ -277,11 +277,37 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         return Err(MetadataError::Value("id_token_signed_response_alg"));
     }
     let flag = |name: &str| party.metadata.get(name) == Some(&serde_json::Value::Bool(true));
+    let response_types: Vec<ResponseType> = party
+        .response_types
+        .iter()
+        .filter_map(|text| ResponseType::parse(text))
+        .collect();
+    let authorization_alg = match party.metadata.get("authorization_signed_response_alg") {
+        None => Profile::Federation.default_answer_alg(),
+        Some(alg) => alg
+            .as_str()
+            .and_then(|alg| alg.parse().ok())
+            .filter(|alg| crate::client::ISSUED.contains(alg))
+            .ok_or(MetadataError::Value("authorization_signed_response_alg"))?,
+    };
+    let front_channel = party
+        .frontchannel_logout_uri
+        .as_deref()
+        .map(|uri| {
+            uri.parse()
+                .ok()
+                .and_then(|uri| {
+                    let session_required = party.frontchannel_logout_session_required;
+                    FrontChannel::of(uri, session_required, &party.redirect_uris)
+                })
+                .ok_or(MetadataError::Value("frontchannel_logout_uri"))
+        })
+        .transpose()?;
     Ok(Client {
         id: ClientId(party.entity_id.to_string()),
         profile: Profile::Federation,
         redirect_uris: party.redirect_uris.clone(),
-        response_types: vec![ResponseType::CODE],
+        response_types,
         grant_types: party.grant_types.iter().cloned().collect(),
         post_logout_redirect_uris: party.post_logout_redirect_uris.clone(),
         authentication: Authentication::PrivateKeyJwt(party.token_endpoint_auth_signing_alg),
@@ -299,6 +325,8 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
             .unwrap_or_default(),
         id_token_alg: party.id_token_signed_response_alg,
         introspection_alg: party.id_token_signed_response_alg,
+        authorization_alg,
+        front_channel,
         request_object_alg: party.request_object_signing_alg,
         subject: match party.subject_type {
             SubjectType::Public => Subject::Public,

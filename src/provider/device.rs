@@ -19,7 +19,7 @@ use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::crypto::{Indexer, Sealer, Secret, sha256};
 use crate::id::ClientId;
-use crate::oauth::{self, ErrorCode};
+use crate::oauth::{self, ErrorCode, ResponseType};
 use crate::random::Rng;
 use crate::store::{Conn, Error};
 
@@ -104,7 +104,7 @@ pub fn read(
     let offered = Offered::of(context.issuer, context.settings);
     let resources = offered.resources(sent)?;
     let details = offered.details(sent)?;
-    let scope = request::scope(sent, client, &offered, &resources)?;
+    let scope = request::scope(sent, client, ResponseType::CODE, &offered, &resources)?;
     offered.check(&resources, &scope, &details)?;
     let claims = ClaimsRequest::default();
     Ok(AuthorizationRequest {
@@ -113,7 +113,9 @@ pub fn read(
             redirect_uri: done,
             mode: ResponseMode::Query,
             state: None,
+            signed: None,
         },
+        response_type: ResponseType::CODE,
         scope,
         nonce: None,
         prompt: Prompt::default(),

@@ -65,6 +65,8 @@ pub struct Terms {
     /// RFC 9396.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub details: Vec<Detail>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub front_channel: Option<String>,
 }
 
 /// What a grant begins with.
@@ -148,6 +150,30 @@ pub async fn issue(
     .fetch_optional(conn)
     .await?;
     Ok(issued.map(|_| Secret::new(code)))
+}
+
+/// Notes that tokens of a grant just issued go out at the authorization endpoint, beside its code or instead of it: they
+/// rest on the grant from now on, and fall with it when the code is repeated.
+pub async fn hand_out(
+    conn: &mut Conn,
+    code: &Secret<String>,
+    with_code: bool,
+    now: UnixTime,
+) -> Result<Option<Grant>, Error> {
+    // A code that nobody is told counts as used.
+    let redeemed = if with_code { "redeemed_at" } else { "$1" };
+    let sql = format!(
+        "UPDATE grants SET front_at = $1, redeemed_at = {redeemed} WHERE id = $2 RETURNING {}",
+        COLUMNS.replace("grants.", "")
+    );
+    sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(now)
+        .bind(thumb(code.reveal().as_bytes()))
+        .fetch_optional(conn)
+        .await?
+        .as_ref()
+        .map(Grant::read)
+        .transpose()
 }
 
 /// Redeems a code of this client, once. `None`: not this client's, too late, or used before; in the last case everything
@@ -285,7 +311,7 @@ pub async fn given_to(
 /// A grant in force, by its name.
 pub async fn find(conn: &mut Conn, id: &str, now: UnixTime) -> Result<Option<Grant>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM grants WHERE id = $1 AND redeemed_at IS NOT NULL AND {ALIVE}"
+        "SELECT {COLUMNS} FROM grants WHERE id = $1 AND (redeemed_at IS NOT NULL OR front_at IS NOT NULL) AND {ALIVE}"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
         .bind(id)

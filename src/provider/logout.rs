@@ -1,6 +1,6 @@
 //! What follows the end of a session: every relying party of it is told through the back channel, from a queue that
 //! survives restarts (OIDC Back-Channel Logout 1.0). Sessions may be ended by any room; what ended is found here, so nobody
-//! who ends one can forget to tell.
+//! who ends one can forget to tell. How far they were told is read in `told`, which also has the browser's share of it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +24,7 @@ use crate::store::{Conn, Error, Store};
 /// Seconds until the next try, by the number of tries made; after the last one the delivery has failed.
 const BACKOFF: [i64; 6] = [5, 30, 120, 600, 3600, 4 * 3600];
 /// Seconds after the session's end at which nobody is told any more: tokens and portal sessions have long ended.
-const GIVE_UP: i64 = 12 * 3600;
+pub(super) const GIVE_UP: i64 = 12 * 3600;
 /// Seconds that a claimed delivery is left alone by other nodes.
 const LEASE: i64 = 30;
 /// Deliveries that one round claims.
@@ -71,8 +71,8 @@ async fn fill(conn: &mut Conn, rng: &mut Rng, id: &SessionId, now: UnixTime) -> 
         let sub: Option<String> =
             crate::provider::person::sub_of(conn, &subject, &terms.sector).await?;
         sqlx::query(
-            "INSERT INTO logout_deliveries (id, session, subject, client, platform, uri, sub, sid, alg, attempts, due_at, give_up_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11) ON CONFLICT (session, client) DO NOTHING",
+            "INSERT INTO logout_deliveries (id, session, subject, client, platform, uri, sub, sid, alg, attempts, due_at, give_up_at, front_uri)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12) ON CONFLICT (session, client) DO NOTHING",
         )
         .bind(rng.id("lo_"))
         .bind(id)
@@ -85,6 +85,7 @@ async fn fill(conn: &mut Conn, rng: &mut Rng, id: &SessionId, now: UnixTime) -> 
         .bind(terms.alg.as_str())
         .bind(now)
         .bind(now.plus(GIVE_UP))
+        .bind(terms.front_channel.as_deref())
         .execute(&mut *conn)
         .await?;
     }
@@ -100,7 +101,7 @@ struct Party {
 /// The clients of a session, each once, with the newest terms.
 async fn parties(conn: &mut Conn, id: &SessionId) -> Result<Vec<Party>, Error> {
     let rows = sqlx::query(
-        "SELECT client, subject, terms FROM grants WHERE session = $1 AND redeemed_at IS NOT NULL ORDER BY issued_at DESC",
+        "SELECT client, subject, terms FROM grants WHERE session = $1 AND (redeemed_at IS NOT NULL OR front_at IS NOT NULL) ORDER BY issued_at DESC",
     )
     .bind(id)
     .fetch_all(conn)
@@ -127,37 +128,6 @@ pub async fn platforms(conn: &mut Conn, id: &SessionId) -> Result<Vec<String>, E
         .into_iter()
         .map(|p| p.terms.platform)
         .collect())
-}
-
-/// How far a platform has been told of a session's end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Delivered,
-    Waiting,
-    Failed,
-}
-
-/// The platforms of an ended session with what they know, for the page that says so.
-pub async fn states(conn: &mut Conn, session: &SessionId) -> Result<Vec<(String, State)>, Error> {
-    let rows = sqlx::query(
-        "SELECT platform, uri, delivered_at, failed_at FROM logout_deliveries WHERE session = $1 ORDER BY platform, client",
-    )
-    .bind(session)
-    .fetch_all(conn)
-    .await?;
-    rows.iter()
-        .map(|row| {
-            let uri: Option<String> = row.try_get("uri")?;
-            let delivered: Option<i64> = row.try_get("delivered_at")?;
-            let failed: Option<i64> = row.try_get("failed_at")?;
-            let state = match (uri, delivered, failed) {
-                (_, Some(_), _) => State::Delivered,
-                (None, _, _) | (_, _, Some(_)) => State::Failed,
-                _ => State::Waiting,
-            };
-            Ok((row.try_get("platform")?, state))
-        })
-        .collect()
 }
 
 /// What a round needs.

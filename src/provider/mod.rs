@@ -1,8 +1,9 @@
 //! OpenID Connect as rules: what a request asks (`request`), what must happen before it is answered (`interaction`), what
-//! is issued and how it ends (`grants`, `tokens`, `logout`). No HTTP types: its doors are in `web::oidc`. How a chain
+//! is issued and how it ends (`answer`, `grants`, `tokens`, `logout`). No HTTP types: its doors are in `web::oidc`. How a chain
 //! becomes a client is known to `federation`; how a person is known, to `identity`.
 
 pub mod acr;
+pub mod answer;
 pub mod authenticate;
 pub mod authorize;
 pub mod begun;
@@ -29,4 +30,5 @@ pub mod revoke;
 pub mod sweep;
 pub mod target;
 pub mod tokens;
+pub mod told;
 pub mod waiting;

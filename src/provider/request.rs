@@ -4,6 +4,7 @@
 
 mod object;
 mod parameters;
+mod place;
 pub mod reference;
 
 use serde::{Deserialize, Serialize};
@@ -17,16 +18,19 @@ use crate::client::{Client, Profile};
 use crate::clock::UnixTime;
 use crate::config;
 use crate::id::ClientId;
-use crate::oauth::{Error, ErrorCode, Scope};
+use crate::oauth::{Error, ErrorCode, ResponseType, Scope};
 
 pub use object::{hinted_chain, named_key};
 pub use parameters::{Parameters, TOKEN_EXCHANGE};
+pub use place::{ResponseMode, Return};
 
 /// A request that may be acted on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuthorizationRequest {
     pub client: ClientId,
     pub answer: Return,
+    #[serde(default)]
+    pub response_type: ResponseType,
     pub scope: Scope,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nonce: Option<String>,
@@ -68,34 +72,6 @@ pub struct AuthorizationRequest {
     pub device: Option<String>,
 }
 
-/// The proven place where the answer goes, and how.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Return {
-    pub redirect_uri: String,
-    pub mode: ResponseMode,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub state: Option<String>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ResponseMode {
-    Query,
-    Fragment,
-    FormPost,
-}
-
-impl ResponseMode {
-    fn parse(text: &str) -> Option<Self> {
-        match text {
-            "query" => Some(Self::Query),
-            "fragment" => Some(Self::Fragment),
-            "form_post" => Some(Self::FormPost),
-            _ => None,
-        }
-    }
-}
-
 /// `prompt` (OIDC Core 3.1.2.1); `none` stands alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prompt {
@@ -129,6 +105,8 @@ pub enum Refusal {
 pub struct Context<'a> {
     pub issuer: &'a str,
     pub acr_base: &'a str,
+    /// Those that the deployment offers.
+    pub response_types: &'a [ResponseType],
     pub now: UnixTime,
     /// The client proved itself when it pushed this request (RFC 9126).
     pub authenticated: bool,
@@ -157,26 +135,26 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
         object::open(sent, client, context).map_err(|error| unopened(sent, client, error))?;
     let parameters = &parameters;
     // OIDC Core 3.1.2.1: exact comparison with the registered ones.
-    let answer = place_of_answer(parameters, client).map_err(Refusal::Page)?;
+    let answer = place::of_answer(parameters, client).map_err(Refusal::Page)?;
     // From here on the relying party hears of what is wrong.
     let refuse = |error| Refusal::Redirect(answer.clone(), error);
     if sent.repeats_any() || parameters.repeats_any() {
         return Err(refuse(Error::invalid_request("a parameter is repeated")));
     }
     must_be_signed(sent, client, context).map_err(refuse)?;
-    response_mode(parameters).map_err(refuse)?;
-    response_type(parameters).map_err(refuse)?;
+    let response_type = place::response_type(parameters, client, context).map_err(refuse)?;
+    place::response_mode(parameters, response_type).map_err(refuse)?;
     let offered = Offered::of(context.issuer, context.settings);
     let resources = offered.resources(parameters).map_err(refuse)?;
     let details = offered.details(parameters).map_err(refuse)?;
-    let scope = scope(parameters, client, &offered, &resources).map_err(refuse)?;
+    let scope = scope(parameters, client, response_type, &offered, &resources).map_err(refuse)?;
     offered
         .check(&resources, &scope, &details)
         .map_err(refuse)?;
-    let code_challenge = pkce(parameters, client).map_err(refuse)?;
+    let code_challenge = pkce(parameters, client, response_type).map_err(refuse)?;
     let dpop_jkt = dpop_jkt(parameters).map_err(refuse)?;
     let prompt = prompt(parameters).map_err(refuse)?;
-    let nonce = nonce(parameters).map_err(refuse)?;
+    let nonce = nonce(parameters, response_type).map_err(refuse)?;
     let max_age = max_age(parameters, client).map_err(refuse)?;
     let claims = match parameters.get("claims") {
         None => ClaimsRequest::default(),
@@ -186,6 +164,7 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
     };
     let request = AuthorizationRequest {
         client: client.id.clone(),
+        response_type,
         scope,
         nonce,
         prompt,
@@ -220,9 +199,10 @@ impl AuthorizationRequest {
     pub fn as_of_now(mut self, client: &Client) -> Result<Self, Error> {
         // The answer to a device goes nowhere: its browser ends at a page of ours.
         if self.device.is_none() {
-            registered(&self.answer.redirect_uri, client)?;
+            place::registered(&self.answer.redirect_uri, client)?;
+            place::allowed(self.response_type, client)?;
         }
-        self.scope = within(&self.scope, client);
+        self.scope = within(&self.scope, client, self.response_type);
         self.claims = self.claims.within(client.scope_limit.as_ref());
         Ok(self)
     }
@@ -230,39 +210,9 @@ impl AuthorizationRequest {
 
 /// An object that does not open: told to the outer redirect URI if that is the client's own, else on a page.
 fn unopened(sent: &Parameters, client: &Client, error: Error) -> Refusal {
-    match place_of_answer(sent, client) {
+    match place::of_answer(sent, client) {
         Ok(answer) => Refusal::Redirect(answer, error),
         Err(_) => Refusal::Page(error),
-    }
-}
-
-fn place_of_answer(parameters: &Parameters, client: &Client) -> Result<Return, Error> {
-    let redirect_uri = parameters
-        .get("redirect_uri")
-        .ok_or_else(|| Error::invalid_request("redirect_uri is missing"))?;
-    registered(redirect_uri, client)?;
-    Ok(Return {
-        redirect_uri: redirect_uri.to_owned(),
-        // An unknown mode is refused below; its error goes in the query.
-        mode: parameters
-            .get("response_mode")
-            .and_then(ResponseMode::parse)
-            .unwrap_or(ResponseMode::Query),
-        state: parameters.get("state").map(str::to_owned),
-    })
-}
-
-fn registered(redirect_uri: &str, client: &Client) -> Result<(), Error> {
-    if client
-        .redirect_uris
-        .iter()
-        .any(|known| known == redirect_uri)
-    {
-        Ok(())
-    } else {
-        Err(Error::invalid_request(
-            "redirect_uri is not one of those registered for this client",
-        ))
     }
 }
 
@@ -288,29 +238,10 @@ fn must_be_signed(sent: &Parameters, client: &Client, context: &Context<'_>) -> 
     Ok(())
 }
 
-fn response_mode(parameters: &Parameters) -> Result<(), Error> {
-    match parameters.get("response_mode") {
-        Some(mode) if ResponseMode::parse(mode).is_none() => Err(Error::invalid_request(
-            "response_mode is query, fragment or form_post",
-        )),
-        _ => Ok(()),
-    }
-}
-
-fn response_type(parameters: &Parameters) -> Result<(), Error> {
-    match parameters.get("response_type") {
-        None => Err(Error::invalid_request("response_type is missing")),
-        Some("code") => Ok(()),
-        Some(_) => Err(Error::new(
-            ErrorCode::UnsupportedResponseType,
-            "only response_type code is supported",
-        )),
-    }
-}
-
 pub(super) fn scope(
     parameters: &Parameters,
     client: &Client,
+    response_type: ResponseType,
     offered: &Offered<'_>,
     resources: &[String],
 ) -> Result<Scope, Error> {
@@ -323,23 +254,31 @@ pub(super) fn scope(
     // OIDC Core 3.1.2.1: unknown ones are ignored.
     let known =
         |name: &str| SCOPES.iter().any(|(own, _)| *own == name) || offered.means(name, resources);
-    Ok(within(&asked.filtered(known), client))
+    Ok(within(&asked.filtered(known), client, response_type))
 }
 
 /// Scopes that the client may not have are left out.
-fn within(asked: &Scope, client: &Client) -> Scope {
+fn within(asked: &Scope, client: &Client, response_type: ResponseType) -> Scope {
     asked.filtered(|name| {
         (name == Scope::OPENID
             || client
                 .scope_limit
                 .as_ref()
                 .is_none_or(|limit| limit.contains(name)))
-            && (name != Scope::OFFLINE_ACCESS || client.refresh_tokens())
+            // OIDC Core 11: ignored where no code comes out.
+            && (name != Scope::OFFLINE_ACCESS || (response_type.code && client.refresh_tokens()))
     })
 }
 
-/// RFC 7636 §4.2: S256 only, and required where nothing else binds the code.
-fn pkce(parameters: &Parameters, client: &Client) -> Result<Option<String>, Error> {
+/// RFC 7636 §4.2: S256 only, and required where nothing else binds the code. Where there is no code there is nothing to bind.
+fn pkce(
+    parameters: &Parameters,
+    client: &Client,
+    response_type: ResponseType,
+) -> Result<Option<String>, Error> {
+    if !response_type.code {
+        return Ok(None);
+    }
     let challenge = parameters.get("code_challenge");
     match (challenge, parameters.get("code_challenge_method")) {
         (None, None) if client.requires_pkce() => Err(Error::invalid_request(
@@ -403,8 +342,12 @@ fn prompt(parameters: &Parameters) -> Result<Prompt, Error> {
     Ok(prompt)
 }
 
-fn nonce(parameters: &Parameters) -> Result<Option<String>, Error> {
+fn nonce(parameters: &Parameters, response_type: ResponseType) -> Result<Option<String>, Error> {
     match parameters.get("nonce") {
+        // OIDC Core 3.2.2.1, 3.3.2.11: what binds an ID Token from here to the login that asked for it.
+        None if response_type.id_token => Err(Error::invalid_request(
+            "nonce is missing: an ID Token from this endpoint must carry one",
+        )),
         Some(nonce) if nonce.len() > 512 => {
             Err(Error::invalid_request("nonce is longer than 512 bytes"))
         }

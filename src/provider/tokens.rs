@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::answer::Fields;
 use super::confirmation::Confirmation;
 use super::grants::Grant;
 use super::issued::as_aud;
@@ -20,6 +21,8 @@ use crate::session;
 const LOGOUT_EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// Seconds that a logout token lives (BCL 2.4 advises two minutes at most).
 const LOGOUT_LIFETIME: i64 = 120;
+/// Seconds that an authorization answer in a JWT lives (JARM 2.1 advises ten minutes at most).
+const ANSWER_LIFETIME: i64 = 300;
 /// The longest access token that is read.
 pub(super) const LIMIT: usize = 24 * 1024;
 
@@ -28,6 +31,14 @@ pub(super) const LIMIT: usize = 24 * 1024;
 pub struct Issuer<'a> {
     pub id: &'a str,
     pub signer: &'a dyn Signer,
+}
+
+/// What an ID Token is handed out with, and says the hash of.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    pub access_token: Option<&'a str>,
+    pub code: Option<&'a str>,
+    pub state: Option<&'a str>,
 }
 
 /// What UserInfo reads of an access token.
@@ -53,6 +64,24 @@ impl Issuer<'_> {
         lifetime: i64,
         now: UnixTime,
     ) -> Result<String, SignError> {
+        let beside = Beside {
+            access_token: Some(access_token),
+            ..Beside::default()
+        };
+        self.id_token_beside(grant, sub, claims, beside, lifetime, now)
+            .await
+    }
+
+    /// The same, bound to whatever it is handed out with.
+    pub async fn id_token_beside(
+        &self,
+        grant: &Grant,
+        sub: &str,
+        claims: Map<String, Value>,
+        beside: Beside<'_>,
+        lifetime: i64,
+        now: UnixTime,
+    ) -> Result<String, SignError> {
         // What the protocol says wins over what a person's claims may be called.
         let mut payload = claims;
         let mut say = |name: &str, value: Value| payload.insert(name.to_owned(), value);
@@ -65,10 +94,16 @@ impl Issuer<'_> {
         say("auth_time", grant.terms.auth_time.0.into());
         say("acr", grant.terms.acr.as_str().into());
         say("amr", json!(grant.terms.amr));
-        say(
-            "at_hash",
-            left_half(grant.terms.alg, access_token.as_bytes()).into(),
-        );
+        // OIDC Core 3.1.3.6 and 3.3.2.11; `s_hash` of Financial-grade API 1.0 part 2 §5.1.1.
+        for (name, value) in [
+            ("at_hash", beside.access_token),
+            ("c_hash", beside.code),
+            ("s_hash", beside.state),
+        ] {
+            if let Some(value) = value {
+                say(name, left_half(grant.terms.alg, value.as_bytes()).into());
+            }
+        }
         if let Some(nonce) = &grant.terms.nonce {
             say("nonce", nonce.as_str().into());
         }
@@ -106,6 +141,24 @@ impl Issuer<'_> {
         let mut payload = object(payload);
         aim.say_in(&mut payload);
         self.sign(grant.terms.alg, "at+jwt", payload).await
+    }
+
+    /// The authorization answer as a JWT (JARM 2.1): the client checks `iss`, `aud`, `exp`, then takes the rest as its answer.
+    pub async fn authorization_response(
+        &self,
+        alg: Algorithm,
+        client: &ClientId,
+        fields: Fields,
+        now: UnixTime,
+    ) -> Result<String, SignError> {
+        let mut payload: Map<String, Value> = fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value.into()))
+            .collect();
+        payload.insert("iss".to_owned(), self.id.into());
+        payload.insert("aud".to_owned(), client.as_str().into());
+        payload.insert("exp".to_owned(), now.plus(ANSWER_LIFETIME).0.into());
+        self.sign(alg, "JWT", payload).await
     }
 
     /// Tells a client that the session `sid` of `sub` ended.

@@ -1,4 +1,5 @@
-//! Leaving: to the provider's end-session endpoint (RP-Initiated Logout 1.0), and being told by the provider (Back-Channel Logout 1.0).
+//! Leaving: to the provider's end-session endpoint (RP-Initiated Logout 1.0), and being told by the provider
+//! (Back-Channel Logout 1.0) or, for it, by the browser (Front-Channel Logout 1.0).
 
 use serde_json::{Map, Value};
 use url::Url;
@@ -138,6 +139,25 @@ pub async fn obey(
             "the jti was seen before: this logout token has already been obeyed".to_owned(),
         ))
     }
+}
+
+/// Ends the session that the provider names in the browser's frame and says how many there were (Front-Channel Logout 1.0 §2).
+pub async fn obey_browser(
+    store: &Store,
+    rng: &mut Rng,
+    iss: &str,
+    sid: &str,
+    now: UnixTime,
+) -> Result<u64, Error> {
+    let mut tx = store.write().await?;
+    let ended = session::end_by_provider(&mut tx, iss, None, Some(sid), now).await?;
+    // Anybody may load the page; what ends nothing is not worth a row.
+    if ended > 0 {
+        let event = Event::done("portal.frontchannel_logout").with("sessions", ended);
+        audit::record(&mut tx, rng, now, &event).await?;
+    }
+    tx.commit().await?;
+    Ok(ended)
 }
 
 /// Back-Channel Logout 1.0 §2.6 (1)-(3): like an ID Token, with the algorithm of our metadata; the type is demanded, so that no other JWT

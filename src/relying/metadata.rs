@@ -15,6 +15,9 @@ pub const INITIATE_LOGIN: &str = "/initiate-login";
 /// Where the provider tells us that a session ended.
 pub const BACKCHANNEL_LOGOUT: &str = "/backchannel-logout";
 
+/// What the browser loads in a frame when a session ended, where that is wanted.
+pub const FRONTCHANNEL_LOGOUT: &str = "/frontchannel-logout";
+
 /// The `openid_relying_party` metadata (OpenID Federation 1.0 §5.1.3, OIDC Registration §2, the logout specifications' §2.2 and §3.1).
 /// `name` is what the portal calls itself; login pages show what its superior calls it.
 pub fn openid_relying_party(party: &Party, name: &str) -> Map<String, Value> {
@@ -58,6 +61,13 @@ pub fn openid_relying_party(party: &Party, name: &str) -> Map<String, Value> {
         party.url(BACKCHANNEL_LOGOUT).into(),
     );
     say("backchannel_logout_session_required", true.into());
+    if settings.frontchannel_logout {
+        say(
+            "frontchannel_logout_uri",
+            party.url(FRONTCHANNEL_LOGOUT).into(),
+        );
+        say("frontchannel_logout_session_required", true.into());
+    }
     say("jwks", (*party.signer.published(Purpose::Client)).clone());
     metadata
 }

@@ -1,4 +1,4 @@
-//! The stylesheet, the icon and the two scripts, at addresses that change with their content: `/static/<name>.<hash>.<ext>`, kept by
+//! The stylesheet, the icon and the scripts, at addresses that change with their content: `/static/<name>.<hash>.<ext>`, kept by
 //! browsers for a year. Nothing else is served from disk or memory by name.
 
 use std::{fmt::Write as _, sync::LazyLock};
@@ -37,6 +37,14 @@ pub fn passkey_js() -> &'static str {
     &ASSETS[3].path
 }
 
+pub fn check_session_js() -> &'static str {
+    &ASSETS[4].path
+}
+
+pub fn signed_out_js() -> &'static str {
+    &ASSETS[5].path
+}
+
 /// Address and content of each, for looking at pages without a server.
 #[cfg(test)]
 pub fn all() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -51,7 +59,7 @@ struct Asset {
     body: String,
 }
 
-static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 6]> = LazyLock::new(|| {
     [
         Asset::new(
             "app",
@@ -76,6 +84,18 @@ static ASSETS: LazyLock<[Asset; 4]> = LazyLock::new(|| {
             "js",
             "text/javascript; charset=utf-8",
             include_str!("static/passkey.js").to_owned(),
+        ),
+        Asset::new(
+            "check_session",
+            "js",
+            "text/javascript; charset=utf-8",
+            include_str!("static/check_session.js").to_owned(),
+        ),
+        Asset::new(
+            "signed_out",
+            "js",
+            "text/javascript; charset=utf-8",
+            include_str!("static/signed_out.js").to_owned(),
         ),
     ]
 });
@@ -141,6 +161,8 @@ mod tests {
             (icon(), "image/svg+xml"),
             (form_post_js(), "text/javascript; charset=utf-8"),
             (passkey_js(), "text/javascript; charset=utf-8"),
+            (check_session_js(), "text/javascript; charset=utf-8"),
+            (signed_out_js(), "text/javascript; charset=utf-8"),
         ] {
             let answer = ask(path).await;
             assert_eq!(answer.status(), StatusCode::OK, "{path}");

@@ -37,6 +37,22 @@ pub fn set(house: &House, name: &str, value: &str, seconds: Option<i64>) -> Head
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
 }
 
+/// The same, sent along from frames on other sites' pages too; `readable` by script. Browsers want `Secure` for that, and take
+/// it from loopback without TLS.
+pub fn set_for_frames(
+    house: &House,
+    name: &str,
+    value: &str,
+    seconds: Option<i64>,
+    readable: bool,
+) -> HeaderValue {
+    let name = house.cookie_name(name);
+    let age = seconds.map_or_else(String::new, |s| format!("; Max-Age={s}"));
+    let hidden = if readable { "" } else { "; HttpOnly" };
+    let text = format!("{name}={value}; Path=/{age}{hidden}; SameSite=None; Secure");
+    HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+}
+
 /// A `Set-Cookie` that removes it.
 pub fn clear(house: &House, name: &str) -> HeaderValue {
     set(house, name, "", Some(0))

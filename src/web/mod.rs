@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod assets;
+pub mod browser_state;
 pub mod cookies;
 pub mod csrf;
 pub mod error;

@@ -15,7 +15,14 @@ pub fn page(status: StatusCode, page: &dyn Page) -> Response {
 /// the whole way): every page of an interaction names the redirect URI.
 pub fn page_leading_to(status: StatusCode, page: &dyn Page, targets: &[&str]) -> Response {
     let mut answer = (status, Html(page.html())).into_response();
-    answer.headers_mut().extend(guarding_headers(targets));
+    answer.headers_mut().extend(guarding_headers(targets, &[]));
+    answer
+}
+
+/// The same for a page that loads exactly these pages of others in frames.
+pub fn page_with_frames(status: StatusCode, page: &dyn Page, frames: &[Url]) -> Response {
+    let mut answer = (status, Html(page.html())).into_response();
+    answer.headers_mut().extend(guarding_headers(&[], frames));
     answer
 }
 
@@ -44,15 +51,27 @@ pub fn with_cookie(mut answer: Response, cookie: HeaderValue) -> Response {
     answer
 }
 
-fn guarding_headers(targets: &[&str]) -> HeaderMap {
+fn guarding_headers(targets: &[&str], frames: &[Url]) -> HeaderMap {
     let mut form_action = "'self'".to_owned();
     for source in targets.iter().filter_map(|t| csp_source(t)) {
         form_action.push(' ');
         form_action.push_str(&source);
     }
+    let mut frame_src = String::new();
+    for source in frames.iter().filter_map(exact_source) {
+        frame_src.push_str(if frame_src.is_empty() {
+            "frame-src "
+        } else {
+            " "
+        });
+        frame_src.push_str(&source);
+    }
+    if !frame_src.is_empty() {
+        frame_src.push_str("; ");
+    }
     let policy = format!(
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; \
-         manifest-src 'self'; form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
+         manifest-src 'self'; {frame_src}form-action {form_action}; frame-ancestors 'none'; base-uri 'none'"
     );
     let mut headers = HeaderMap::new();
     if let Ok(policy) = HeaderValue::try_from(policy) {
@@ -76,6 +95,20 @@ fn guarding_headers(targets: &[&str]) -> HeaderMap {
         HeaderValue::from_static("camera=(), microphone=(), geolocation=()"),
     );
     headers
+}
+
+/// A page as a CSP source: origin and path, or the origin alone when the path has characters that the directive gives a meaning.
+fn exact_source(url: &Url) -> Option<String> {
+    let path = url.path();
+    let plain = path
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"/._~-%".contains(&b));
+    let origin = csp_source(url.as_str())?;
+    Some(if plain {
+        format!("{origin}{path}")
+    } else {
+        origin
+    })
 }
 
 /// The origin of a URL as a CSP source; the scheme for private schemes of native apps. Nothing that could end the directive.
@@ -108,6 +141,15 @@ mod tests {
             ("not a url", None),
         ] {
             assert_eq!(csp_source(url).as_deref(), source, "{url}");
+        }
+        for (url, source) in [
+            ("https://rp.example/out?x=1", "https://rp.example/out"),
+            ("https://rp.example", "https://rp.example/"),
+            ("https://rp.example/a;script-src *", "https://rp.example"),
+            ("https://rp.example/a,b", "https://rp.example"),
+        ] {
+            let url = Url::parse(url).unwrap();
+            assert_eq!(exact_source(&url).as_deref(), Some(source), "{url}");
         }
     }
 }

@@ -13,3 +13,4 @@ mod operator;
 mod provider;
 mod relying;
 mod tokens;
+mod told;

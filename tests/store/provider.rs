@@ -19,6 +19,7 @@ use hefu::provider::grants::{self, Lives, New, Terms};
 use hefu::provider::interaction::{self, Interaction, Purpose};
 use hefu::provider::one_use::OneUse;
 use hefu::provider::request::{self, AuthorizationRequest, Context, Parameters};
+use hefu::provider::told::{self, State};
 use hefu::provider::{logout, sweep, waiting};
 use hefu::session::{self, End, Login, Session};
 use hefu::store::Store;
@@ -56,6 +57,7 @@ fn terms(scope: &str) -> Terms {
         back_channel: Some("https://rp.example/logout".to_owned()),
         resources: Vec::new(),
         details: Vec::new(),
+        front_channel: None,
     }
 }
 
@@ -102,6 +104,7 @@ fn asked() -> (Client, AuthorizationRequest) {
     let context = Context {
         issuer: "https://id.example",
         acr_base: &settings.acr_base,
+        response_types: &settings.response_types,
         now: NOW,
         authenticated: false,
         settings: &settings,
@@ -657,8 +660,8 @@ async fn whoever_ends_a_session_its_platforms_are_told() {
         assert!(!logout::end(&mut tx, &mut rng(), &session.id, End::SignedOut, NOW).await?);
         tx.commit().await?;
         assert_eq!(
-            logout::states(&mut conn, &session.id).await?,
-            [("粤省事 \u{20BB7}".to_owned(), logout::State::Waiting)]
+            states(&mut conn, &session.id).await?,
+            [("粤省事 \u{20BB7}".to_owned(), State::Waiting)]
         );
         // Ended by a room that knows nothing of platforms; nobody answers, and no key signs in this test.
         let other = sign_in().await?;
@@ -677,8 +680,8 @@ async fn whoever_ends_a_session_its_platforms_are_told() {
         assert_eq!(deliverer.deliver(&mut rng(), NOW).await?, put_off);
         let mut conn = store.read().await?;
         assert_eq!(
-            logout::states(&mut conn, &other.id).await?,
-            [("粤省事 \u{20BB7}".to_owned(), logout::State::Waiting)]
+            states(&mut conn, &other.id).await?,
+            [("粤省事 \u{20BB7}".to_owned(), State::Waiting)]
         );
         drop(conn);
         // Tried again later and later, and given up in the end.
@@ -705,12 +708,21 @@ async fn whoever_ends_a_session_its_platforms_are_told() {
         );
         let mut conn = store.read().await?;
         assert_eq!(
-            logout::states(&mut conn, &other.id).await?,
-            [("粤省事 \u{20BB7}".to_owned(), logout::State::Failed)]
+            states(&mut conn, &other.id).await?,
+            [("粤省事 \u{20BB7}".to_owned(), State::Failed)]
         );
         Ok(())
     })
     .await;
+}
+
+/// Platforms and how far they were told.
+async fn states(
+    conn: &mut hefu::store::Conn,
+    session: &SessionId,
+) -> Result<Vec<(String, State)>, Fault> {
+    let told = told::of_session(conn, session).await?;
+    Ok(told.into_iter().map(|t| (t.platform, t.state)).collect())
 }
 
 fn outbound() -> hefu::outbound::Outbound {

@@ -6,7 +6,7 @@ use hefu::clock::UnixTime;
 use hefu::id::{ClientId, PersonId};
 use hefu::identity::subject;
 use hefu::keys::KeyRing;
-use hefu::oauth::{Algorithm, Scope};
+use hefu::oauth::{Algorithm, ResponseType, Scope};
 use hefu::provider::claims::ClaimsRequest;
 use hefu::provider::device::{self, Keys, Poll, Wanted};
 use hefu::provider::grants::{self, Grant, Lives, New, Terms};
@@ -34,11 +34,13 @@ fn wanted() -> Wanted {
     Wanted {
         asked: Asked {
             request: AuthorizationRequest {
+                response_type: ResponseType::CODE,
                 client: tv(),
                 answer: Return {
                     redirect_uri: "https://id.example/device/done".to_owned(),
                     mode: ResponseMode::Query,
                     state: None,
+                    signed: None,
                 },
                 scope: Scope::parse("openid").expect("a scope"),
                 nonce: None,
@@ -66,6 +68,7 @@ fn wanted() -> Wanted {
 
 fn terms() -> Terms {
     Terms {
+        front_channel: None,
         redirect_uri: "https://id.example/device/done".to_owned(),
         code_challenge: None,
         dpop_jkt: None,

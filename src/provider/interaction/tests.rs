@@ -2,7 +2,7 @@ use super::*;
 use crate::authn::Factor::{Passkey, Password, Sms};
 use crate::client::Vouched;
 use crate::id::ClientId;
-use crate::oauth::Scope;
+use crate::oauth::{ResponseType, Scope};
 use crate::provider::claims::ClaimsRequest;
 use crate::provider::request::{AcrWish, Prompt, ResponseMode, Return};
 use crate::session::Proof;
@@ -16,7 +16,9 @@ fn request(scope: &str) -> AuthorizationRequest {
             redirect_uri: "https://rp.example/cb".into(),
             mode: ResponseMode::Query,
             state: None,
+            signed: None,
         },
+        response_type: ResponseType::CODE,
         scope: Scope::parse(scope).unwrap(),
         nonce: None,
         prompt: Prompt::default(),

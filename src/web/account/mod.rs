@@ -33,6 +33,7 @@ use axum::routing::{get, post};
 
 use self::entry::Kind;
 use self::visit::{Answer, Door, Member};
+use super::browser_state;
 use super::provider_house::{Provider, say_refusals};
 use crate::identity::People;
 
@@ -54,6 +55,10 @@ pub fn routes(house: AccountHouse) -> Router {
         .route_layer(from_fn_with_state(
             Provider::clone(&house.provider),
             say_refusals,
+        ))
+        .route_layer(from_fn_with_state(
+            Provider::clone(&house.provider),
+            browser_state::follow,
         ))
         .with_state(house)
 }

@@ -158,13 +158,9 @@ async fn handle(
             return page(kind, &error);
         }
         Err(Refusal::Redirect(to, error)) => {
-            let refused = provider.rules().refuse(to, &error);
-            return Ok(reply::send(
-                provider,
-                headers,
-                &refused,
-                Some(client.platform.shown_name()),
-            ));
+            let refused = provider.rules().refuse(to, error);
+            let name = client.platform.shown_name();
+            return reply::send(provider, headers, &refused, &client.id, name).await;
         }
     };
     let source = source.counted();
@@ -183,12 +179,10 @@ async fn handle(
     tx.commit().await?;
     Ok(match outcome {
         Outcome::Wait(seconds) => provider.wait(headers, seconds),
-        Outcome::Reply(answer) => reply::send(
-            provider,
-            headers,
-            &answer,
-            Some(client.platform.shown_name()),
-        ),
+        Outcome::Reply(answer) => {
+            let name = client.platform.shown_name();
+            reply::send(provider, headers, &answer, &client.id, name).await?
+        }
         Outcome::Interact {
             interaction,
             new_secret,
@@ -214,6 +208,7 @@ fn read_sent(
     let context = Context {
         issuer: &provider.house.id,
         acr_base: &provider.settings.acr_base,
+        response_types: &provider.settings.response_types,
         now,
         authenticated: false,
         settings: &provider.settings,

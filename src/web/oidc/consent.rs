@@ -245,15 +245,9 @@ async fn deny(
         return Ok(over(provider, headers));
     }
     let error = Error::new(ErrorCode::AccessDenied, "the person did not agree");
-    let answer = provider
-        .rules()
-        .refuse(asked.request.answer.clone(), &error);
-    Ok(reply::send(
-        provider,
-        headers,
-        &answer,
-        Some(asked.platform.shown_name()),
-    ))
+    let answer = provider.rules().refuse(asked.request.answer.clone(), error);
+    let (client, name) = (&asked.request.client, asked.platform.shown_name());
+    reply::send(provider, headers, &answer, client, name).await
 }
 
 async fn session_of(

@@ -55,6 +55,7 @@ async fn handle(
     let context = Context {
         issuer: &house.id,
         acr_base: &settings.acr_base,
+        response_types: &settings.response_types,
         now,
         authenticated: true,
         settings,

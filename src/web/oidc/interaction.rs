@@ -74,12 +74,10 @@ async fn to_platform(
         .await?;
     tx.commit().await?;
     Ok(match next {
-        Ok(answer) => reply::send(
-            provider,
-            headers,
-            &answer,
-            Some(asked.platform.shown_name()),
-        ),
+        Ok(answer) => {
+            let name = asked.platform.shown_name();
+            reply::send(provider, headers, &answer, &client.id, name).await?
+        }
         Err(step) => see_other(&house.url(&format!("{}{}", interaction.path(), door(&step)))),
     })
 }
@@ -217,15 +215,9 @@ async fn refuse(
         return Ok(over(provider, headers));
     }
     let error = Error::new(ErrorCode::AccessDenied, "the person cancelled");
-    let answer = provider
-        .rules()
-        .refuse(asked.request.answer.clone(), &error);
-    Ok(reply::send(
-        provider,
-        headers,
-        &answer,
-        Some(asked.platform.shown_name()),
-    ))
+    let answer = provider.rules().refuse(asked.request.answer.clone(), error);
+    let (client, name) = (&asked.request.client, asked.platform.shown_name());
+    reply::send(provider, headers, &answer, client, name).await
 }
 
 /// The interaction of this browser.

@@ -1,7 +1,8 @@
-//! `/logout` (OIDC RP-Initiated Logout 1.0): ends the national session, and through the back channel those at the platforms.
+//! `/logout` (OIDC RP-Initiated Logout 1.0): ends the national session, and those at the
+//! platforms: through the back channel, and in frames of the signed-out page for those that want it (OIDC Front-Channel Logout 1.0).
 
 use axum::body::Bytes;
-use axum::extract::{Query, RawQuery, State};
+use axum::extract::{Query, RawQuery, State as Handed};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use serde::Deserialize;
@@ -13,17 +14,18 @@ use crate::audit::{self, Event};
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::id::{ClientId, SessionId};
-use crate::provider::logout::{self, State as Delivery};
+use crate::provider::logout;
 use crate::provider::person;
 use crate::provider::request::Parameters;
 use crate::provider::tokens::Hint;
+use crate::provider::told::{self, Channel, State};
 use crate::session::{self, Session};
 use crate::web::error::Fault;
-use crate::web::page::{page, page_leading_to, see_other, with_cookie};
+use crate::web::page::{page, page_with_frames, see_other, with_cookie};
 use crate::web::preferences::Preferences;
 use crate::web::provider_house::{Provider, ProviderHouse};
 use crate::web::view::Way;
-use crate::web::view::leave::{Ended, LogoutConfirm, SignedOut, Told};
+use crate::web::view::leave::{By, Ended, LogoutConfirm, SignedOut, Told};
 use crate::web::{cookies, csrf};
 
 /// Seal of what `/logout/done` shows: the session that ended and where one came from.
@@ -32,7 +34,7 @@ const DONE: &str = "signed out";
 const DONE_LIFETIME: i64 = 3600;
 
 pub(super) async fn by_get(
-    State(provider): State<Provider>,
+    Handed(provider): Handed<Provider>,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
@@ -44,7 +46,7 @@ pub(super) async fn by_get(
 
 /// A POST is a platform's request, or our own confirmation form, which carries a decision and its token.
 pub(super) async fn by_post(
-    State(provider): State<Provider>,
+    Handed(provider): Handed<Provider>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
@@ -117,6 +119,8 @@ async fn handle(
             .ok(),
         None => None,
     };
+    // RPL 2: its audience must be a client that we know.
+    let hint = hint.filter(|_| client.is_some());
     let handle = cookies::read(headers, house, cookies::SESSION);
     let session = match handle {
         Some(handle) => session::find(&mut *house.store.read().await?, handle, now).await?,
@@ -125,7 +129,10 @@ async fn handle(
     let way = client.as_deref().and_then(|client| way_back(client, sent));
     let Some(session) = session else {
         // Already signed out is not an error (RPL 2); the platform that proves itself gets its browser back.
-        return Ok(finished(provider, None, client.as_deref(), way, now));
+        return Ok(match way {
+            Some(way) => see_other(&way),
+            None => to_done(provider, None, client.as_deref(), None, now),
+        });
     };
     let belongs = hint.as_ref().is_some_and(|hint| names(hint, &session));
     if !confirmed && !belongs {
@@ -141,15 +148,14 @@ async fn handle(
         event = event.with_client(&client.id);
     }
     audit::record(&mut tx, &mut rng, now, &event).await?;
+    let framed = told::has_frames(&mut tx, &session.id).await?;
     tx.commit().await?;
     deliver_now(provider);
-    let answer = finished(
-        provider,
-        Some(&session.id),
-        client.as_deref(),
-        way.filter(|_| belongs),
-        now,
-    );
+    let answer = match way.filter(|_| belongs) {
+        Some(way) if !framed => see_other(&way),
+        // Back to the platform by way of our page, which has the browser tell the others first (FCL 3).
+        way => to_done(provider, Some(&session.id), client.as_deref(), way, now),
+    };
     Ok(with_cookie(answer, cookies::clear(house, cookies::SESSION)))
 }
 
@@ -212,19 +218,19 @@ async fn confirm(
     })
 }
 
-/// Back to the platform, or to our own page that says what was ended.
-fn finished(
+/// What our own page shows: the session that ended, the platform that asked, and the address to go on to.
+type Ending = (Option<SessionId>, Option<ClientId>, Option<String>);
+
+/// To our own page that says what was ended.
+fn to_done(
     provider: &ProviderHouse,
     session: Option<&SessionId>,
     client: Option<&Client>,
     way: Option<String>,
     now: UnixTime,
 ) -> Response {
-    if let Some(way) = way {
-        return see_other(&way);
-    }
     let house = &provider.house;
-    let what = serde_json::json!([session, client.map(|c| &c.id)]).to_string();
+    let what = serde_json::json!([session, client.map(|c| &c.id), way]).to_string();
     let seal = house
         .sealer
         .seal(DONE, "", now.plus(DONE_LIFETIME), what.as_bytes());
@@ -237,7 +243,7 @@ pub(super) struct Done {
 }
 
 pub(super) async fn done(
-    State(provider): State<Provider>,
+    Handed(provider): Handed<Provider>,
     headers: HeaderMap,
     Query(query): Query<Done>,
 ) -> Response {
@@ -252,49 +258,68 @@ async fn show_done(
     sealed: Option<&str>,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
-    let (session, client): (Option<SessionId>, Option<ClientId>) = sealed
-        .and_then(|sealed| house.sealer.open(DONE, "", house.now(), sealed))
+    let now = house.now();
+    let (session, client, way): Ending = sealed
+        .and_then(|sealed| house.sealer.open(DONE, "", now, sealed))
         .and_then(|what| serde_json::from_slice(&what).ok())
         .unwrap_or_default();
-    let platforms = match &session {
-        Some(session) => logout::states(&mut *house.store.read().await?, session).await?,
-        None => Vec::new(),
+    let (platforms, frames) = match &session {
+        Some(session) => {
+            let mut tx = house.store.write().await?;
+            let frames = told::frames(&mut tx, session, &house.id, now).await?;
+            let platforms = told::of_session(&mut tx, session).await?;
+            tx.commit().await?;
+            (platforms, frames)
+        }
+        None => (Vec::new(), Vec::new()),
     };
-    let back = match &client {
+    let client = match &client {
         Some(client) => provider
             .clients
-            .find(&house.store, client.as_str(), None, house.now())
+            .find(&house.store, client.as_str(), None, now)
             .await
             .ok(),
         None => None,
     };
-    let back = back.and_then(|client| {
-        let url = client
-            .redirect_uris
-            .first()
-            .and_then(|uri| url::Url::parse(uri).ok()?.join("/").ok())?;
+    let goes_on = way.is_some();
+    let back = client.and_then(|client| {
+        let home = || {
+            let uri = client.redirect_uris.first()?;
+            let url = url::Url::parse(uri).ok()?.join("/").ok()?;
+            Some(url.to_string())
+        };
         Some(Way {
             name: client.platform.shown_name().to_owned(),
-            url: url.to_string(),
+            url: way.or_else(home)?,
         })
     });
     let here = format!("/logout/done?ended={}", sealed.unwrap_or_default());
     let shown = SignedOut {
         frame: provider.frame(headers, &here, None),
-        platforms: platforms
-            .into_iter()
-            .map(|(platform, state)| Ended {
-                platform,
-                state: match state {
-                    Delivery::Delivered => Told::Ended,
-                    Delivery::Waiting => Told::Notifying,
-                    Delivery::Failed => Told::Failed,
-                },
-            })
-            .collect(),
+        platforms: platforms.into_iter().map(ended).collect(),
+        goes_on: goes_on && back.is_some(),
         back,
+        frames,
     };
-    Ok(page_leading_to(StatusCode::OK, &shown, &[]))
+    Ok(page_with_frames(StatusCode::OK, &shown, &shown.frames))
+}
+
+fn ended(told: told::Told) -> Ended {
+    Ended {
+        platform: told.platform,
+        state: match told.state {
+            State::Delivered => Told::Ended,
+            State::Asked => Told::Asked,
+            State::Waiting => Told::Notifying,
+            State::Failed => Told::Failed,
+        },
+        by: match told.channel {
+            Channel::Back => By::Us,
+            Channel::Front => By::Browser,
+            Channel::Both => By::Both,
+            Channel::None => By::Nobody,
+        },
+    }
 }
 
 /// The browser does not wait; what cannot be told now is told by the job.

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::{promises, register};
+use super::{check_session, promises, register};
 use crate::client::ISSUED;
 use crate::config::provider::{Mtls, Registration};
 use crate::crypto::Purpose;
@@ -13,6 +13,7 @@ use crate::oauth::{Algorithm, MacAlgorithm};
 use crate::provider::acr::Level;
 use crate::provider::claims::SCOPES;
 use crate::provider::dpop;
+use crate::provider::request::ResponseMode;
 use crate::web::provider_house::{Provider, ProviderHouse};
 
 /// Where the keys of tokens are published.
@@ -77,6 +78,22 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         .map(|l| l.acr(&provider.settings.acr_base))
         .collect();
     let scopes: Vec<&str> = SCOPES.iter().map(|(name, _)| *name).collect();
+    let response_types: Vec<String> = provider
+        .settings
+        .response_types
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let mut grant_types = vec!["authorization_code", "refresh_token"];
+    // OIDC Registration 2: `implicit` goes with every type that hands out a token here.
+    if provider
+        .settings
+        .response_types
+        .iter()
+        .any(|t| t.is_front())
+    {
+        grant_types.push("implicit");
+    }
     let mut value = json!({
         "issuer": &*house.id,
         "authorization_endpoint": url("/authorize"),
@@ -86,9 +103,10 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "pushed_authorization_request_endpoint": url("/par"),
         "end_session_endpoint": url("/logout"),
         "scopes_supported": scopes,
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "fragment", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "response_types_supported": response_types,
+        "response_modes_supported": ResponseMode::NAMES,
+        "grant_types_supported": grant_types,
+        "authorization_signing_alg_values_supported": issued,
         "acr_values_supported": acr,
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": issued,
@@ -107,6 +125,8 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "ui_locales_supported": ["zh-CN", "en"],
         "backchannel_logout_supported": true,
         "backchannel_logout_session_supported": true,
+        "frontchannel_logout_supported": true,
+        "frontchannel_logout_session_supported": true,
         // Federation 1.0 §5.1.3.
         "client_registration_types_supported": ["automatic"],
         "request_authentication_methods_supported": {
@@ -121,6 +141,9 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
     }
     if provider.settings.registration != Registration::Off {
         value["registration_endpoint"] = url(register::PATH).into();
+    }
+    if provider.settings.session_management {
+        value["check_session_iframe"] = url(check_session::PATH).into();
     }
     let mut said = match value {
         Value::Object(map) => map,

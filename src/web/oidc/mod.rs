@@ -3,6 +3,7 @@
 
 mod authorize;
 mod caller;
+mod check_session;
 mod consent;
 mod device;
 mod device_authorization;
@@ -29,6 +30,7 @@ use axum::routing::{get, post};
 pub use metadata::{JWKS_PATH, metadata};
 pub use read::{basic, form};
 
+use super::browser_state;
 use super::provider_house::{Provider, say_refusals};
 use crate::config;
 
@@ -109,6 +111,7 @@ pub fn routes(provider: Provider) -> Router {
         )
         .route("/logout", get(logout::by_get).post(logout::by_post))
         .route("/logout/done", get(logout::done))
+        .route(check_session::PATH, get(check_session::frame))
         .route("/interaction/{id}", get(interaction::dispatch))
         .route(
             "/interaction/{id}/consent",
@@ -118,6 +121,10 @@ pub fn routes(provider: Provider) -> Router {
         .merge(register::routes(&provider))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
+        .route_layer(from_fn_with_state(
+            Provider::clone(&provider),
+            browser_state::follow,
+        ))
         .with_state(provider)
 }
 

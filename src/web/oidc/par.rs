@@ -69,6 +69,7 @@ async fn handle(
     let context = Context {
         issuer: &house.id,
         acr_base: &provider.settings.acr_base,
+        response_types: &provider.settings.response_types,
         now,
         authenticated: true,
         settings: &provider.settings,

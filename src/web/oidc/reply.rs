@@ -2,23 +2,55 @@
 
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use url::{Url, form_urlencoded};
+use url::form_urlencoded;
 
-use crate::provider::authorize::Reply;
+use super::check_session;
+use crate::id::ClientId;
+use crate::provider::answer::{Fields, Finish, Reply};
 use crate::provider::request::ResponseMode;
+use crate::web::error::Fault;
 use crate::web::page::{page_leading_to, see_other};
 use crate::web::provider_house::ProviderHouse;
 use crate::web::view::login::FormPost;
 
-pub(super) fn send(
+/// Signs what is still to be signed, and sends it. No connection is held here.
+pub(super) async fn send(
     provider: &ProviderHouse,
     headers: &HeaderMap,
     reply: &Reply,
-    platform: Option<&str>,
+    client: &ClientId,
+    platform: &str,
+) -> Result<Response, Fault> {
+    let house = &provider.house;
+    let finish = Finish {
+        client,
+        session_state: check_session::session_state(provider, headers, reply, client),
+        access_token: provider.settings.access_token_lifetime,
+        id_token: provider.settings.id_token_lifetime,
+        now: house.now(),
+    };
+    let fields = provider
+        .issuer()
+        .finish(&mut house.rng(), reply, finish)
+        .await?;
+    let answer = put(provider, headers, reply, fields, platform);
+    Ok(if reply.nobody {
+        check_session::forget(provider, headers, answer)
+    } else {
+        answer
+    })
+}
+
+fn put(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    reply: &Reply,
+    fields: Fields,
+    platform: &str,
 ) -> Response {
     let encoded = || {
         form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(reply.fields.iter().map(|(n, v)| (*n, v.as_str())))
+            .extend_pairs(fields.iter().map(|(n, v)| (*n, v.as_str())))
             .finish()
     };
     let uri = &reply.to.redirect_uri;
@@ -30,18 +62,14 @@ pub(super) fn send(
         }
         ResponseMode::Fragment => see_other(&format!("{uri}#{}", encoded())),
         ResponseMode::FormPost => {
-            let host = Url::parse(uri)
-                .ok()
-                .and_then(|u| u.host_str().map(str::to_owned));
             let page = FormPost {
                 frame: provider.frame(headers, "/account", None),
                 action: uri.clone(),
-                fields: reply
-                    .fields
-                    .iter()
-                    .map(|(n, v)| ((*n).to_owned(), v.clone()))
+                fields: fields
+                    .into_iter()
+                    .map(|(name, value)| (name.to_owned(), value))
                     .collect(),
-                platform: platform.map(str::to_owned).or(host).unwrap_or_default(),
+                platform: platform.to_owned(),
             };
             page_leading_to(StatusCode::OK, &page, &[uri])
         }

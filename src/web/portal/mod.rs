@@ -4,6 +4,7 @@
 mod backchannel_logout;
 mod browser;
 mod callback;
+mod frontchannel_logout;
 mod home;
 mod initiate;
 mod login;
@@ -43,6 +44,10 @@ pub fn routes(house: PortalHouse) -> Router {
         .route("/logout", post(logout::leave))
         .route(metadata::SIGNED_OUT, get(logout::returned))
         .route(metadata::BACKCHANNEL_LOGOUT, post(backchannel_logout::obey))
+        .route(
+            metadata::FRONTCHANNEL_LOGOUT,
+            get(frontchannel_logout::obey),
+        )
         .layer(DefaultBodyLimit::max(64 * 1024))
         .with_state(house)
 }

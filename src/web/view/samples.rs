@@ -12,7 +12,7 @@ use super::{
     entry::{NewPassword, PasswordPurpose, PhoneTaken, ProofPurpose, RealName, Takeover, TooYoung},
     error::{ErrorKind, ErrorPage, Halt, Halted},
     frame::Notice,
-    leave::{Ended, LogoutConfirm, SignedOut, Told},
+    leave::{By, Ended, LogoutConfirm, SignedOut, Told},
     login::{
         Access, AskPhone, Consent, Doors, EnterCode, FormPost, Item, Login, PasskeyDoor, Purpose,
         SensitiveConsent, StepUp, StepUpReason,
@@ -415,21 +415,37 @@ impl Set {
             };
             add(name, page.html());
         }
-        let ended = |(platform, state): (&str, Told)| Ended {
+        let ended = |(platform, state, by): (&str, Told, By)| Ended {
             platform: platform.to_owned(),
             state,
+            by,
         };
         let platforms = [
-            ("粤省事", Told::Ended),
-            ("苏服办", Told::Notifying),
-            ("示范村便民", Told::Failed),
+            ("粤省事", Told::Ended, By::Us),
+            ("苏服办", Told::Notifying, By::Both),
+            ("渝快办", Told::Asked, By::Browser),
+            ("示范村便民", Told::Failed, By::Nobody),
         ];
+        let page = url::Url::parse("https://yukuaiban.example/out?iss=x&sid=y");
         add(
             "SignedOut",
             SignedOut {
                 frame: self.provider(),
                 platforms: platforms.map(ended).to_vec(),
                 back: Some(way()),
+                goes_on: false,
+                frames: Vec::new(),
+            }
+            .html(),
+        );
+        add(
+            "SignedOut.frames",
+            SignedOut {
+                frame: self.provider(),
+                platforms: platforms.map(ended).to_vec(),
+                back: Some(way()),
+                goes_on: true,
+                frames: page.into_iter().collect(),
             }
             .html(),
         );
@@ -439,6 +455,8 @@ impl Set {
                 frame: self.provider(),
                 platforms: Vec::new(),
                 back: None,
+                goes_on: false,
+                frames: Vec::new(),
             }
             .html(),
         );

@@ -204,11 +204,11 @@ async fn what_is_wrong_inside_a_good_object_is_told_to_the_platform() {
     let house = TestHouse::new().await;
     let cases = [
         (
-            json!({"response_type": "token"}),
+            json!({"response_type": "none"}),
             "unsupported_response_type",
         ),
         (json!({"response_type": null}), "invalid_request"),
-        (json!({"response_mode": "jwt"}), "invalid_request"),
+        (json!({"response_mode": "web_message"}), "invalid_request"),
         (json!({"scope": "real_name"}), "invalid_scope"),
         (json!({"scope": "openid \"x\""}), "invalid_scope"),
         (

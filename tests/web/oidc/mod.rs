@@ -1,19 +1,24 @@
 //! The doors of a provider, over the real router, real keys and a real store, with a federation in memory.
 
 mod answers;
+mod asked;
 mod authorize;
 mod begun;
 mod budget;
 mod changed;
+mod check_session;
 mod claims;
 mod details;
 mod device;
 mod dpop;
+mod end_session;
 mod exchange;
 mod fapi;
 mod floor;
+mod frontchannel;
 mod interaction;
 mod introspect;
+mod jarm;
 mod logout;
 mod metadata;
 mod mtls;
@@ -22,6 +27,7 @@ mod par;
 mod pointed;
 mod register;
 mod resources;
+mod response_types;
 mod revoke;
 mod secret_jwt;
 mod token;
@@ -510,6 +516,31 @@ impl Answer {
     /// What the relying party is told, in the query.
     pub fn told(&self) -> BTreeMap<String, String> {
         self.location().query_pairs().into_owned().collect()
+    }
+
+    /// The same, in the fragment; the query says nothing then.
+    pub fn told_in_fragment(&self) -> BTreeMap<String, String> {
+        let location = self.location();
+        assert_eq!(location.query(), None, "{location}");
+        let fragment = location.fragment().unwrap_or_default();
+        url::form_urlencoded::parse(fragment.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
+    /// The same, in the form that posts itself.
+    pub fn told_in_form(&self) -> BTreeMap<String, String> {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.body);
+        let unescaped = |text: &str| text.replace("&#38;", "&").replace("&amp;", "&");
+        self.body
+            .split("<input type=\"hidden\" name=\"")
+            .skip(1)
+            .map(|input| {
+                let (name, rest) = input.split_once("\" value=\"").expect("a value");
+                let value = rest.split('"').next().unwrap_or_default();
+                (name.to_owned(), unescaped(value))
+            })
+            .collect()
     }
 
     pub fn json(&self) -> Value {

@@ -3,6 +3,7 @@
 mod backchannel_logout;
 mod callback;
 mod federation;
+mod frontchannel_logout;
 mod initiate;
 mod keys;
 mod login;
