@@ -219,6 +219,7 @@ fn verify_under_secret(
     at: &At<'_>,
 ) -> Result<OneUse, Error> {
     let mut ours = vec![at.issuer, at.token_endpoint];
+    ours.extend(at.aliases.iter().map(String::as_str));
     ours.extend(at.par_endpoint);
     let registered;
     let expected = Expected {

@@ -448,6 +448,10 @@ pub(super) async fn authenticate(
         .or_else(|| par_endpoint.and(sent.get("request")));
     let client = match signed {
         Some(token) => provider.clients.for_token(client, token, now).await,
+        // RFC 8705 §2.2: the certificates stand among the keys.
+        None if client.authentication == Authentication::SelfSignedTls => {
+            provider.clients.with_keys(client, None, now).await
+        }
         None => client,
     };
     // Federation 1.0 §12.1.1.2: at PAR a signed request object proves the client by itself.

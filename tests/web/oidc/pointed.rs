@@ -8,8 +8,12 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use hefu::authn::Factor;
-use hefu::config::provider::{Provider, Registration};
+use hefu::config::provider::{Mtls, Provider, Registration};
+use hefu::crypto::ClientCertificate;
+use rcgen::{CertificateParams, KeyPair};
 use serde_json::{Value, json};
 
 use super::{Answer, CHALLENGE, ISSUER, TestHouse, encode};
@@ -252,6 +256,59 @@ async fn a_configured_client_may_publish_its_keys_too() {
     .await;
     assert_eq!(prove(&house, "bank", &key, "1").await, "invalid_grant");
     assert_eq!(site.asked("/jwks"), 1);
+}
+
+/// RFC 8705 §2.2.1: a certificate among the keys behind the address.
+#[tokio::test]
+async fn certificates_behind_an_address_prove_their_client() {
+    let site = Site::start().await;
+    let house = house(&site, |settings| {
+        settings.mtls = Some(Mtls {
+            url: "https://mtls.id.example".to_owned(),
+            ca: None,
+        });
+    })
+    .await;
+    let certified = || {
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new([])
+            .unwrap()
+            .self_signed(&key)
+            .unwrap();
+        (
+            ClientCertificate::new(vec![certificate.der().to_vec()]).unwrap(),
+            STANDARD.encode(certificate.der()),
+        )
+    };
+    let ((own, x5c), (other, _)) = (certified(), certified());
+    let mut jwks = TestKey::of("one").jwks();
+    jwks["keys"][0]["x5c"] = json!([x5c]);
+    let jwks_uri = site.put("/jwks", "application/json", jwks);
+    let id = registered(
+        &house,
+        json!({"redirect_uris": [CB], "token_endpoint_auth_method": "self_signed_tls_client_auth", "jwks_uri": jwks_uri,
+            "tls_client_certificate_bound_access_tokens": true}),
+    )
+    .await;
+    for (certificate, code) in [
+        (Some(own), "invalid_grant"),
+        (Some(other), "invalid_client"),
+        (None, "invalid_client"),
+    ] {
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("code", "none"),
+            ("client_id", &id),
+        ];
+        let mut request = Request::post("/token")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Body::from(encode(&form)))
+            .unwrap();
+        if let Some(certificate) = certificate {
+            request.extensions_mut().insert(certificate);
+        }
+        assert_eq!(house.send_to_alias(request).await.json()["error"], code);
+    }
 }
 
 #[tokio::test]
