@@ -272,7 +272,7 @@ pub async fn of_token(
     now: UnixTime,
 ) -> Result<Option<Grant>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM grants WHERE id = $1 AND redeemed_at IS NOT NULL AND {ALIVE}
+        "SELECT {COLUMNS} FROM grants WHERE id = $1 AND (redeemed_at IS NOT NULL OR front_at IS NOT NULL) AND {ALIVE}
            AND NOT EXISTS (SELECT 1 FROM revoked_tokens WHERE revoked_tokens.token = $3)"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
@@ -294,7 +294,7 @@ pub async fn given_to(
     now: UnixTime,
 ) -> Result<Vec<Grant>, Error> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM grants WHERE subject = $1 AND client = $3 AND redeemed_at IS NOT NULL AND {ALIVE}
+        "SELECT {COLUMNS} FROM grants WHERE subject = $1 AND client = $3 AND (redeemed_at IS NOT NULL OR front_at IS NOT NULL) AND {ALIVE}
          ORDER BY grants.issued_at DESC, grants.id"
     );
     sqlx::query(sqlx::AssertSqlSafe(sql))
