@@ -163,7 +163,7 @@ impl Verb {
 impl Enrol {
     async fn run(self) -> Outcome {
         let (opened, shared) = authority(&self.target).await?;
-        let act = Act::Enrol(NewSubordinate {
+        let act = Act::Enrol(Box::new(NewSubordinate {
             entity_id: entity_id(&self.subject, &shared)?,
             jwks: read_json(&self.jwks)?,
             metadata: self.metadata(),
@@ -171,7 +171,7 @@ impl Enrol {
             constraints: self.constraints.as_deref().map(read_json).transpose()?,
             is_intermediate: self.intermediate,
             entity_types: self.entity_types,
-        });
+        }));
         apply(&opened, &act, Mode::of(self.dry_run)).await?;
         let done = if self.dry_run {
             "would be enrolled"

@@ -49,7 +49,7 @@ pub enum Act {
     /// End such a token before its day.
     RevokeRegistrationToken { id: String },
     /// Vouch for an entity, or change what is said about it.
-    Enrol(NewSubordinate),
+    Enrol(Box<NewSubordinate>),
     /// Stop vouching for an entity.
     Drop { entity_id: EntityId },
 }

@@ -210,7 +210,7 @@ async fn acts_on_registration_tokens() {
 async fn acts_on_trust() {
     for_each_database(async |store| {
         let id = entity_id("https://gd.example");
-        let enrol = Act::Enrol(NewSubordinate {
+        let enrol = Act::Enrol(Box::new(NewSubordinate {
             entity_id: id.clone(),
             jwks: TestKey::of(id.as_str()).jwks(),
             entity_types: vec!["federation_entity".to_owned()],
@@ -218,7 +218,7 @@ async fn acts_on_trust() {
             metadata_policy: None,
             constraints: None,
             is_intermediate: true,
-        });
+        }));
         let enrol = act(serde_json::to_value(&enrol).expect("written down"));
         let drop = act(json!({"act": "drop", "entity_id": id.as_str()}));
         let mut broken = serde_json::to_value(&enrol).expect("written down");
