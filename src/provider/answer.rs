@@ -40,8 +40,8 @@ pub struct Tokens {
     pub response_type: ResponseType,
     pub code: Option<String>,
     pub grant: Grant,
-    /// What the access token is for.
-    pub aim: Aim,
+    /// What the access token is for, where there is one.
+    pub aim: Option<Aim>,
     pub sub: String,
     /// Of the person, in the ID Token.
     pub claims: Map<String, Value>,
@@ -113,7 +113,7 @@ impl Issuer<'_> {
             claims,
         } = tokens;
         let mut fields: Fields = code.iter().map(|code| ("code", code.clone())).collect();
-        let access_token = if response_type.token {
+        let access_token = if let Some(aim) = aim {
             let token = self
                 .access_token(rng, grant, sub, aim, with.access_token, with.now)
                 .await?;
@@ -122,6 +122,11 @@ impl Issuer<'_> {
             fields.push(("token_type", "Bearer".to_owned()));
             fields.push(("expires_in", with.access_token.to_string()));
             fields.push(("scope", aim.scope.to_string()));
+            if !aim.details.is_empty() {
+                // RFC 9396 §7.
+                let details = serde_json::json!(aim.details).to_string();
+                fields.push(("authorization_details", details));
+            }
             Some(token)
         } else {
             None

@@ -395,7 +395,11 @@ impl Rules<'_> {
         };
         let terms = &grant.terms;
         let offered = Offered::of(self.issuer, self.settings);
-        let aim = match offered.aim(terms, &terms.scope, &[], None) {
+        let aim = response_type
+            .token
+            .then(|| offered.aim(terms, &terms.scope, &[], None))
+            .transpose();
+        let aim = match aim {
             Ok(aim) => aim,
             Err(error) => {
                 grants::revoke(conn, &grant.id, "no_target", now).await?;
