@@ -51,6 +51,15 @@ impl Browser {
 
     /// The browser of a person who reads `language`.
     pub async fn open_in(language: &str, script: Script) -> Self {
+        Self::open_with(language, script, &[]).await
+    }
+
+    /// With settings of its own, as a person would change them.
+    pub async fn open_with(
+        language: &str,
+        script: Script,
+        settings: &[(&str, serde_json::Value)],
+    ) -> Self {
         let profile = tempfile::tempdir().expect("a temporary folder");
         let mut wanted = DesiredCapabilities::chrome();
         let mut arguments = vec![
@@ -76,6 +85,9 @@ impl Browser {
         let mut preferences = json!({ "intl.accept_languages": language });
         if script == Script::Off {
             preferences["profile.managed_default_content_settings.javascript"] = json!(2);
+        }
+        for (name, value) in settings {
+            preferences[*name] = value.clone();
         }
         wanted
             .add_experimental_option("prefs", preferences)
