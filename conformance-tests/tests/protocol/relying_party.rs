@@ -492,8 +492,15 @@ async fn errors_go_to_the_party_only_when_its_address_is_proven() {
                     "{more:?}: a link to a stranger"
                 );
             }
-            (Some(to), Some(codes)) => {
+            (Some(mut to), Some(codes)) => {
                 assert!(to.as_str().starts_with(REDIRECT_URI), "{more:?}: to {to}");
+                // Multiple Response Types §5: who asks for a token is answered in the fragment, with errors too.
+                let asks_for_token = more.contains(&("response_type", "token"));
+                assert_eq!(to.fragment().is_some(), asks_for_token, "{more:?}: {to}");
+                if let Some(fragment) = to.fragment().map(str::to_owned) {
+                    to.set_query(Some(&fragment));
+                    to.set_fragment(None);
+                }
                 let code = parameter(&to, "error").unwrap_or_else(|| panic!("{more:?}: {to}"));
                 assert!(codes.contains(&code.as_str()), "{more:?}: {code}");
                 assert_eq!(
