@@ -44,6 +44,9 @@ fuzz_target!(|data: &[u8]| {
         issuer: "https://id.example",
         token_endpoint: "https://id.example/token",
         par_endpoint: None,
+        aliases: &[],
+        certificate: None,
+        authorities: None,
         now: UnixTime(1_772_414_130),
     };
     for authentication in [

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hefu::client::{Client, Profile, registered};
 use hefu::clock::UnixTime;
+use hefu::config::provider::Provider;
 use hefu::jose::jws;
 use hefu::provider::request::{self, Context, Parameters, Refusal};
 use libfuzzer_sys::fuzz_target;
@@ -18,6 +19,8 @@ const CALLBACK: &str = "https://rp.example/callback";
 
 static KEY: LazyLock<Ed25519KeyPair> =
     LazyLock::new(|| Ed25519KeyPair::from_seed_unchecked(&[7; 32]).expect("a seed"));
+
+static SETTINGS: LazyLock<Provider> = LazyLock::new(Provider::default);
 
 static CLIENTS: LazyLock<[Client; 2]> = LazyLock::new(|| {
     let public = URL_SAFE_NO_PAD.encode(KEY.public_key().as_ref());
@@ -48,6 +51,8 @@ fuzz_target!(|data: &[u8]| {
             let context = Context {
                 issuer: "https://id.example",
                 acr_base: "https://id.example/acr/",
+                response_types: &SETTINGS.response_types,
+                settings: &SETTINGS,
                 now: UnixTime(1_772_414_130),
                 authenticated,
             };
