@@ -22,6 +22,10 @@ pub(super) struct Demo {
     /// Forget everything in the folder and start anew.
     #[arg(long)]
     reset: bool,
+    /// Every province, the districts of 重庆, and so many sample portals under them, which publish entity configurations and
+    /// nothing else. Chosen at the first start and kept.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    portals: Option<u32>,
     /// Also answer what certification suites ask for and nobody else should: tokens through the browser (implicit and hybrid
     /// response types), session management.
     #[arg(long)]
@@ -39,6 +43,7 @@ impl Demo {
             port: self.port,
             tls: self.tls,
             reset: self.reset,
+            portals: self.portals,
             certification: self.certification,
             json: self.json,
         };

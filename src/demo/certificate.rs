@@ -8,7 +8,7 @@ use rcgen::{
 };
 
 use super::folder::write_whole;
-use super::plan::PLAN;
+use super::{crowd, plan};
 use crate::config::node::Tls;
 
 /// The certificate could not be made or written.
@@ -17,7 +17,7 @@ use crate::config::node::Tls;
 pub struct CertificateError(String);
 
 /// The file of the authority, and what the listener needs. Made at the first start, kept afterwards.
-pub fn ensure(folder: &Path) -> Result<(PathBuf, Tls), CertificateError> {
+pub fn ensure(folder: &Path, large: bool) -> Result<(PathBuf, Tls), CertificateError> {
     let ca = folder.join("ca.pem");
     let tls = Tls {
         certificate: folder.join("tls.pem"),
@@ -26,7 +26,7 @@ pub fn ensure(folder: &Path) -> Result<(PathBuf, Tls), CertificateError> {
     // Written in this order, so that the authority's file says that the others are there.
     if !ca.exists() {
         let (ca_pem, certificate_pem, key_pem) =
-            make().map_err(|e| CertificateError(e.to_string()))?;
+            make(large).map_err(|e| CertificateError(e.to_string()))?;
         let write = |path: &Path, text: &str| {
             write_whole(path, text.as_bytes())
                 .map_err(|e| CertificateError(format!("{}: {e}", path.display())))
@@ -54,7 +54,7 @@ pub fn paths(folder: &Path) -> (PathBuf, Tls) {
 }
 
 /// The authority's key is forgotten once it has signed: nobody who reads the folder later can make further certificates.
-fn make() -> Result<(String, String, String), rcgen::Error> {
+fn make(large: bool) -> Result<(String, String, String), rcgen::Error> {
     let mut authority = CertificateParams::new(Vec::new())?;
     authority
         .distinguished_name
@@ -62,10 +62,9 @@ fn make() -> Result<(String, String, String), rcgen::Error> {
     authority.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
-    let names: Vec<String> = PLAN
-        .iter()
+    let names: Vec<String> = plan::all(large)
         .map(|p| format!("{}.localhost", p.host))
-        .chain(["localhost".to_owned()])
+        .chain(["localhost".to_owned(), format!("*.{}", crowd::HOST)])
         .collect();
     let mut leaf = CertificateParams::new(names)?;
     leaf.distinguished_name
@@ -85,11 +84,11 @@ mod tests {
     #[test]
     fn made_once_and_usable() {
         let folder = tempfile::tempdir().unwrap();
-        let (ca, tls) = ensure(folder.path()).unwrap();
+        let (ca, tls) = ensure(folder.path(), true).unwrap();
         let first = std::fs::read_to_string(&ca).unwrap();
         crate::server::tls::install_provider();
         crate::server::tls::load(&tls, crate::server::tls::Ask::Nothing).unwrap();
-        ensure(folder.path()).unwrap();
+        ensure(folder.path(), true).unwrap();
         assert_eq!(std::fs::read_to_string(&ca).unwrap(), first);
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::folder::Mark;
-use super::plan::{PLAN, Planned};
+use super::plan::{self, Planned};
 use crate::config::federation::{Federation, TrustAnchor};
 use crate::config::node::{Demo, KekSource, Log, Node, Outbound, Tls};
 use crate::config::{Address, Config, Entity, Role, Section, authority, people, portal, provider};
@@ -36,8 +36,7 @@ pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Co
             plain_http: !mark.tls,
         }),
     };
-    let entities = PLAN
-        .iter()
+    let entities = plan::all(mark.portals > 0)
         .filter_map(|planned| entity(planned, folder, mark))
         .collect();
     Config { node, entities }
@@ -153,11 +152,12 @@ mod tests {
                     version: 1,
                     port: 8420,
                     tls,
+                    portals: 0,
                     complete: true,
                 },
                 None,
             );
-            assert_eq!(config.entities.len(), PLAN.len());
+            assert_eq!(config.entities.len(), plan::PLAN.len());
             let village = config
                 .entities
                 .iter()

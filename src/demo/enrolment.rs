@@ -71,7 +71,7 @@ fn subordinate(planned: &Planned, opened: &Opened) -> Result<NewSubordinate, Dem
 }
 
 /// The nation says what any portal may be; a province narrows what its own portals may ask for.
-fn policy(planned: &Planned) -> Option<Value> {
+pub(super) fn policy(planned: &Planned) -> Option<Value> {
     match (planned.role, planned.superior) {
         (Role::Intermediate, Some("anchor")) => Some(json!({"openid_relying_party": {
             "client_registration_types": {"subset_of": ["automatic", "explicit"]},

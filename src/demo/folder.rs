@@ -24,6 +24,9 @@ pub struct Mark {
     pub version: u32,
     pub port: u16,
     pub tls: bool,
+    /// How many sample portals stand under the provinces; 0: the small federation of the plan.
+    #[serde(default)]
+    pub portals: u32,
     /// Whether a start has ever got as far as answering. Until then whatever is missing is still being made.
     #[serde(default)]
     pub complete: bool,
@@ -50,6 +53,10 @@ pub enum FolderError {
     OtherPort { kept: u16, asked: u16 },
     #[error("this demo was started {} --tls, which its identifiers contain; to change that start anew with --reset", if *.kept { "with" } else { "without" })]
     OtherScheme { kept: bool },
+    #[error(
+        "this demo was made with {kept} sample portals, whose superiors have enrolled them; for {asked} start anew with --reset"
+    )]
+    OtherPortals { kept: u32, asked: u32 },
     #[error("{path} does not exist; `hefu demo` makes one")]
     Missing { path: PathBuf },
     #[error(
@@ -154,8 +161,13 @@ impl Folder {
         &self.path
     }
 
-    /// Port and scheme of earlier starts, after checking that nothing else is asked for now.
-    pub fn kept(&self, port: Option<u16>, tls: bool) -> Result<Option<Mark>, FolderError> {
+    /// What was chosen at the first start, after checking that nothing else is asked for now.
+    pub fn kept(
+        &self,
+        port: Option<u16>,
+        tls: bool,
+        portals: Option<u32>,
+    ) -> Result<Option<Mark>, FolderError> {
         let Some(mark) = &self.mark else {
             return Ok(None);
         };
@@ -170,6 +182,12 @@ impl Folder {
         }
         if tls != mark.tls {
             return Err(FolderError::OtherScheme { kept: mark.tls });
+        }
+        if let Some(asked) = portals.filter(|asked| *asked != mark.portals) {
+            return Err(FolderError::OtherPortals {
+                kept: mark.portals,
+                asked,
+            });
         }
         Ok(Some(mark.clone()))
     }
@@ -273,6 +291,7 @@ mod tests {
         version: 1,
         port: 8420,
         tls: false,
+        portals: 0,
         complete: false,
     };
 
@@ -281,7 +300,7 @@ mod tests {
         let base = tempfile::tempdir().unwrap();
         let path = base.path().join("data");
         let mut folder = Folder::open(&path).unwrap();
-        assert_eq!(folder.kept(Some(9), false).unwrap(), None);
+        assert_eq!(folder.kept(Some(9), false, None).unwrap(), None);
         folder.remember(MARK_1).unwrap();
         assert!(matches!(
             Folder::open(&path),
@@ -289,13 +308,16 @@ mod tests {
         ));
         drop(folder);
         let folder = Folder::open(&path).unwrap();
-        assert_eq!(folder.kept(None, false).unwrap(), Some(MARK_1));
-        assert_eq!(folder.kept(Some(0), false).unwrap(), Some(MARK_1));
-        let said = folder.kept(Some(9), false).unwrap_err().to_string();
+        assert_eq!(folder.kept(None, false, None).unwrap(), Some(MARK_1));
+        assert_eq!(folder.kept(Some(0), false, None).unwrap(), Some(MARK_1));
+        assert_eq!(folder.kept(None, false, Some(0)).unwrap(), Some(MARK_1));
+        let said = folder.kept(None, false, Some(9)).unwrap_err().to_string();
+        assert!(said.contains("0 sample portals"), "{said}");
+        let said = folder.kept(Some(9), false, None).unwrap_err().to_string();
         assert!(said.contains("8420") && said.contains("--reset"), "{said}");
         assert!(
             folder
-                .kept(None, true)
+                .kept(None, true, None)
                 .unwrap_err()
                 .to_string()
                 .contains("without --tls")

@@ -3,6 +3,7 @@
 
 mod certificate;
 pub mod configuration;
+mod crowd;
 mod enrolment;
 pub mod folder;
 mod people;
@@ -34,9 +35,11 @@ pub struct Wish {
     pub port: Option<u16>,
     pub tls: bool,
     pub reset: bool,
-    /// One JSON line on standard output instead of the text.
+    /// Every province, and so many sample portals under them. None: as at the first start, or the small federation.
+    pub portals: Option<u32>,
     /// Switches on what only certification suites ask for.
     pub certification: bool,
+    /// One JSON line on standard output instead of the text.
     pub json: bool,
 }
 
@@ -69,7 +72,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let kept = if wish.reset {
         None
     } else {
-        folder.kept(wish.port, wish.tls)?
+        folder.kept(wish.port, wish.tls, wish.portals)?
     };
     let (port, listeners) = match (&kept, wish.port) {
         (Some(mark), _) => listen::bind_loopback(mark.port).map_err(|e| match e {
@@ -94,13 +97,18 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
         version: 1,
         port,
         tls: wish.tls,
+        portals: wish.portals.unwrap_or(0),
         complete: false,
     };
+    if let Some(kept) = &kept {
+        mark.portals = kept.portals;
+    }
+    let large = mark.portals > 0;
     match &kept {
         None => {
             eprintln!(
                 "First start: making keys and databases for {} entities …",
-                plan::PLAN.len()
+                plan::all(large).count()
             );
             folder.remember(mark.clone())?;
         }
@@ -114,12 +122,12 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let rng = RngSource::System;
     folder.kek(&mut rng.rng())?;
     let certificate = if wish.tls {
-        Some(certificate::ensure(folder.path())?)
+        Some(certificate::ensure(folder.path(), large)?)
     } else {
         None
     };
     let ca = certificate.as_ref().map(|(ca, _)| ca.clone());
-    for planned in &plan::PLAN {
+    for planned in plan::all(large) {
         folder.entity(planned.name)?;
     }
     let mut config = configuration::of(folder.path(), &mark, certificate);
@@ -129,6 +137,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let shared = Shared::of(&config.node, Arc::new(SystemClock), rng)?;
     let entities = open(&mut config, &shared).await?;
     enrolment::enrol(&entities).await?;
+    let crowd = crowd::settle(&entities, &mark).await?;
     people::seed(&entities, &shared).await?;
     if !mark.complete {
         mark.complete = true;
@@ -140,7 +149,10 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
         ca,
         json: wish.json,
     };
-    let node = Node::assemble(config, shared, entities);
+    let mut node = Node::assemble(config, shared, entities);
+    if let Some(crowd) = crowd {
+        node = node.also_at(crowd);
+    }
     node.serve_on(listeners, |_| report.print()).await?;
     Ok(())
 }

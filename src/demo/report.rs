@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
+use super::crowd;
 use super::folder::Mark;
-use super::plan::{PLAN, Planned};
+use super::plan::{self, Planned};
 use crate::config::Role;
 use crate::identity::synthetic::{CITIZENS, PASSWORD, State};
 
@@ -29,9 +30,13 @@ impl Report {
             .unwrap_or_default()
     }
 
+    fn plan(&self) -> impl Iterator<Item = &'static Planned> {
+        plan::all(self.mark.portals > 0)
+    }
+
     fn line(&self) -> io::Result<()> {
-        let rows: Vec<_> = PLAN
-            .iter()
+        let rows: Vec<_> = self
+            .plan()
             .map(|p| {
                 let id = self.id(p.name);
                 json!({"name": p.name, "role": p.role.as_str(), "id": id, "url": format!("{id}/"),
@@ -45,7 +50,7 @@ impl Report {
                     "id_number": c.number, "state": c.state.as_str()})
             })
             .collect();
-        let line = json!({
+        let mut line = json!({
             "version": 1,
             "pid": std::process::id(),
             "data_dir": self.folder,
@@ -55,6 +60,14 @@ impl Report {
             "entities": rows,
             "citizens": citizens,
         });
+        if self.mark.portals > 0 {
+            // Names in a row: nobody wants ten thousand lines.
+            line["sample_portals"] = json!({
+                "first": crowd::id(1, &self.mark),
+                "last": crowd::id(self.mark.portals, &self.mark),
+                "count": self.mark.portals,
+            });
+        }
         let mut out = io::stdout().lock();
         writeln!(out, "{line}")?;
         out.flush()
@@ -77,9 +90,18 @@ impl Report {
             ),
         ] {
             writeln!(out, "{heading}")?;
-            for planned in PLAN.iter().filter(|p| p.role == role) {
+            // Every province and district would be a list that nobody reads.
+            for planned in plan::PLAN.iter().filter(|p| p.role == role) {
                 writeln!(out, "  {}/  {}", self.id(planned.name), planned.zh)?;
             }
+        }
+        if self.mark.portals > 0 {
+            writeln!(
+                out,
+                "\nFurther provinces, the districts of 重庆, and {} sample portals under them, from {}",
+                self.mark.portals,
+                crowd::id(1, &self.mark)
+            )?;
         }
         writeln!(out, "\nPeople (synthetic; password of all: {PASSWORD})")?;
         for citizen in &CITIZENS {

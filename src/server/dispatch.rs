@@ -37,6 +37,8 @@ const BEFORE_PATH: [&str; 2] = [
 #[derive(Debug, Default)]
 pub struct Table {
     rows: Vec<Row>,
+    /// Hosts below this one are served all alike.
+    below: Option<(String, Router)>,
     proxies: Vec<IpNet>,
 }
 
@@ -50,6 +52,7 @@ impl Table {
     pub fn new(proxies: Vec<IpNet>) -> Self {
         Self {
             rows: Vec::new(),
+            below: None,
             proxies,
         }
     }
@@ -59,6 +62,11 @@ impl Table {
         // Longest path first, so that /gd/gz is found before /gd.
         self.rows
             .sort_by_key(|r| std::cmp::Reverse(r.address.path.len()));
+    }
+
+    /// Every host that ends with `.` and `authority`, where no entity has it.
+    pub fn add_below(&mut self, authority: String, router: Router) {
+        self.below = Some((format!(".{authority}"), router));
     }
 
     /// The service that the listeners run.
@@ -193,7 +201,13 @@ async fn dispatch(State(table): State<Arc<Table>>, mut request: Request) -> Resp
         return misdirected();
     };
     let Some((row, path)) = table.find(&authority, request.uri().path()) else {
-        return misdirected();
+        return match &table.below {
+            Some((below, router)) if authority.ends_with(below) => {
+                let Ok(response) = router.clone().oneshot(request).await;
+                response
+            }
+            _ => misdirected(),
+        };
     };
     if let Some(uri) = with_path(request.uri(), &path) {
         *request.uri_mut() = uri;

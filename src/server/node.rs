@@ -39,6 +39,15 @@ pub struct Node {
     config: Config,
     shared: Shared,
     entities: Vec<Opened>,
+    others: Option<Others>,
+}
+
+/// Hosts that no entity of the configuration has: the demonstration's sample portals.
+#[derive(Debug, Clone)]
+pub struct Others {
+    /// What their hosts end with, port included.
+    pub below: String,
+    pub router: axum::Router,
 }
 
 impl Node {
@@ -60,6 +69,7 @@ impl Node {
             config,
             shared,
             entities,
+            others: None,
         })
     }
 
@@ -69,7 +79,15 @@ impl Node {
             config,
             shared,
             entities,
+            others: None,
         }
+    }
+
+    /// Serves these hosts besides.
+    #[must_use]
+    pub fn also_at(mut self, others: Others) -> Self {
+        self.others = Some(others);
+        self
     }
 
     pub fn entities(&self) -> &[Opened] {
@@ -124,6 +142,9 @@ impl Node {
             }
             _ => None,
         };
+        if let Some(others) = self.others {
+            table.add_below(others.below, others.router);
+        }
         let handle = Handle::<SocketAddr>::new();
         let mut servers = JoinSet::new();
         let router = table.into_router();
