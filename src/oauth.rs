@@ -8,7 +8,9 @@ mod response_type;
 mod scope;
 
 pub use algorithm::Algorithm;
-pub use encryption::{ContentEncryption, EncryptionKey, KeyManagement};
+pub use encryption::{
+    ContentEncryption, Encryption, EncryptionError, EncryptionKey, KeyManagement,
+};
 pub use error::{Error, ErrorCode};
 pub use mac::MacAlgorithm;
 pub use response_type::{ResponseType, UnknownResponseType};

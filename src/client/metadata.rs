@@ -11,7 +11,7 @@ use super::{
 use crate::crypto::CertificateName;
 use crate::id::ClientId;
 use crate::jose::JwkSet;
-use crate::oauth::{Algorithm, MacAlgorithm, ResponseType, Scope};
+use crate::oauth::{Algorithm, Encryption, EncryptionError, MacAlgorithm, ResponseType, Scope};
 
 /// Why metadata describes no client of ours. The text is for the operator or the registering engineer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,6 +26,8 @@ pub enum MetadataError {
     RedirectUri(String),
     #[error("{0} needs a secret")]
     NoSecret(&'static str),
+    #[error("`jwks` holds no key that fits `{0}`")]
+    NoKey(&'static str),
 }
 
 impl Client {
@@ -101,6 +103,21 @@ impl Client {
         if (dpop_bound || certificate_bound) && response_types.iter().any(|t| t.token) {
             return Err(MetadataError::Value("response_types"));
         }
+        let id_token_encryption = reader.encryption(Encryption::ID_TOKEN)?;
+        let userinfo_encryption = reader.encryption(Encryption::USERINFO)?;
+        reader.encryption(Encryption::REQUEST_OBJECT)?;
+        for ([name, _], encryption) in [
+            (Encryption::ID_TOKEN, id_token_encryption),
+            (Encryption::USERINFO, userinfo_encryption),
+        ] {
+            // Keys behind a URL change: they are looked at when something is encrypted.
+            if let Some(encryption) = encryption
+                && !metadata.contains_key("jwks_uri")
+                && keys.for_encryption(encryption.alg).is_none()
+            {
+                return Err(MetadataError::NoKey(name));
+            }
+        }
         let required = metadata.get("hefu_acr_required") == Some(&Value::Bool(true));
         let acr = reader.list("default_acr_values")?.unwrap_or_default();
         Ok(Self {
@@ -117,6 +134,12 @@ impl Client {
             jwks_uri,
             request_uris: request_uris(&reader, plain_http)?,
             id_token_alg,
+            id_token_encryption,
+            userinfo_alg: match reader.text("userinfo_signed_response_alg")? {
+                None => None, // Reg 2: plain JSON
+                Some(_) => Some(reader.issued(profile, "userinfo_signed_response_alg")?),
+            },
+            userinfo_encryption,
             introspection_alg: reader.issued(profile, "introspection_signed_response_alg")?,
             authorization_alg: authorization_alg(profile, &reader)?,
             request_object_alg: match reader.algorithm("request_object_signing_alg")? {
@@ -426,6 +449,14 @@ impl<'a> Reader<'a> {
         self.text(name)?
             .map(|text| text.parse().map_err(|_| MetadataError::Value(name)))
             .transpose()
+    }
+
+    fn encryption(&self, names: [&'static str; 2]) -> Result<Option<Encryption>, MetadataError> {
+        let [alg, enc] = names;
+        Encryption::registered(names, self.text(alg)?, self.text(enc)?).map_err(|e| match e {
+            EncryptionError::Value(name) => MetadataError::Value(name),
+            EncryptionError::Missing(name) => MetadataError::Missing(name),
+        })
     }
 
     fn number(&self, name: &'static str) -> Result<Option<i64>, MetadataError> {

@@ -18,7 +18,7 @@ use crate::clock::UnixTime;
 use crate::crypto::{CertificateName, ClientCertificate, constant_time_eq, sha256};
 use crate::id::ClientId;
 use crate::jose::{ClientSecret, JwkSet};
-use crate::oauth::{Algorithm, MacAlgorithm, ResponseType, Scope};
+use crate::oauth::{Algorithm, Encryption, MacAlgorithm, ResponseType, Scope};
 
 pub use metadata::MetadataError;
 pub use platform::{Claimed, Hop, Name, Platform, Vouched};
@@ -101,6 +101,11 @@ pub struct Client {
     /// Where its request objects may be fetched from (OIDC Core 6.2).
     pub request_uris: Vec<String>,
     pub id_token_alg: Algorithm,
+    /// ID Tokens are encrypted so, after they are signed.
+    pub id_token_encryption: Option<Encryption>,
+    /// UserInfo answers are signed so; `None`: they are not.
+    pub userinfo_alg: Option<Algorithm>,
+    pub userinfo_encryption: Option<Encryption>,
     /// RFC 9701 §6: under which its introspection answers are signed.
     pub introspection_alg: Algorithm,
     /// Under which authorization answers are signed when the client asks for signed ones (JARM 3).

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::oauth::{ContentEncryption, KeyManagement};
 
 fn parse(profile: Profile, metadata: &Value) -> Result<Client, MetadataError> {
     let id = ClientId("https://rp.example".to_owned());
@@ -143,6 +144,107 @@ fn what_is_refused() {
 }
 
 #[test]
+fn answers_are_signed_and_encrypted_as_registered() {
+    let x = "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU";
+    let y = "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0";
+    let key = |usage: &str| json!({"keys": [{"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": usage}]});
+    let with = |more: &Value| {
+        let mut metadata = json!({"redirect_uris": ["https://rp.example/cb"], "jwks": key("enc")});
+        for (name, value) in more.as_object().unwrap() {
+            metadata[name] = value.clone();
+        }
+        parse(Profile::Oidc, &metadata)
+    };
+    let plain = with(&json!({})).unwrap();
+    assert_eq!(
+        (
+            plain.id_token_encryption,
+            plain.userinfo_alg,
+            plain.userinfo_encryption
+        ),
+        (None, None, None)
+    );
+    let client = with(&json!({"id_token_encrypted_response_alg": "ECDH-ES",
+        "userinfo_signed_response_alg": "EdDSA", "userinfo_encrypted_response_alg": "ECDH-ES+A128KW",
+        "userinfo_encrypted_response_enc": "A256GCM", "request_object_encryption_alg": "RSA-OAEP"}))
+    .unwrap();
+    let encryption = |alg, enc| Some(Encryption { alg, enc });
+    assert_eq!(
+        client.id_token_encryption,
+        encryption(KeyManagement::EcdhEs, ContentEncryption::A128CbcHs256)
+    );
+    assert_eq!(client.userinfo_alg, Some(Algorithm::EdDSA));
+    assert_eq!(
+        client.userinfo_encryption,
+        encryption(KeyManagement::EcdhEsA128Kw, ContentEncryption::A256Gcm)
+    );
+    // Keys behind a URL are looked at when they are needed.
+    let elsewhere = json!({"jwks": null, "jwks_uri": "https://rp.example/jwks", "id_token_encrypted_response_alg": "RSA-OAEP"});
+    let mut elsewhere = elsewhere.as_object().unwrap().clone();
+    elsewhere.remove("jwks");
+    elsewhere.insert("redirect_uris".to_owned(), json!(["https://rp.example/cb"]));
+    assert!(parse(Profile::Oidc, &Value::Object(elsewhere)).is_ok());
+
+    use MetadataError::{Missing, NoKey, Value as Wrong};
+    for (more, error) in [
+        (
+            json!({"id_token_encrypted_response_alg": "RSA1_5"}),
+            Wrong("id_token_encrypted_response_alg"),
+        ),
+        (
+            json!({"id_token_encrypted_response_alg": "dir"}),
+            Wrong("id_token_encrypted_response_alg"),
+        ),
+        (
+            json!({"id_token_encrypted_response_alg": 1}),
+            Wrong("id_token_encrypted_response_alg"),
+        ),
+        (
+            json!({"id_token_encrypted_response_enc": "A128GCM"}),
+            Missing("id_token_encrypted_response_alg"),
+        ),
+        (
+            json!({"userinfo_encrypted_response_enc": "A128GCM"}),
+            Missing("userinfo_encrypted_response_alg"),
+        ),
+        (
+            json!({"request_object_encryption_enc": "A128GCM"}),
+            Missing("request_object_encryption_alg"),
+        ),
+        (
+            json!({"id_token_encrypted_response_alg": "ECDH-ES", "id_token_encrypted_response_enc": "A128CBC"}),
+            Wrong("id_token_encrypted_response_enc"),
+        ),
+        (
+            json!({"request_object_encryption_alg": "RSA1_5"}),
+            Wrong("request_object_encryption_alg"),
+        ),
+        (
+            json!({"id_token_encrypted_response_alg": "RSA-OAEP"}),
+            NoKey("id_token_encrypted_response_alg"),
+        ),
+        (
+            json!({"userinfo_encrypted_response_alg": "ECDH-ES", "jwks": key("sig")}),
+            NoKey("userinfo_encrypted_response_alg"),
+        ),
+        (
+            json!({"userinfo_signed_response_alg": "none"}),
+            Wrong("userinfo_signed_response_alg"),
+        ),
+        (
+            json!({"userinfo_signed_response_alg": "HS256"}),
+            Wrong("userinfo_signed_response_alg"),
+        ),
+        (
+            json!({"userinfo_signed_response_alg": "ES384"}),
+            Wrong("userinfo_signed_response_alg"),
+        ),
+    ] {
+        assert_eq!(with(&more).err(), Some(error), "{more}");
+    }
+}
+
+#[test]
 fn a_client_of_fapi_has_keys_and_pushes_its_requests() {
     let jwks = json!({"keys": [{"kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]});
@@ -158,6 +260,7 @@ fn a_client_of_fapi_has_keys_and_pushes_its_requests() {
         ("token_endpoint_auth_method", json!("none")),
         ("token_endpoint_auth_method", Value::Null),
         ("token_endpoint_auth_signing_alg", json!("RS256")),
+        ("userinfo_signed_response_alg", json!("RS256")),
         ("response_types", json!(["code", "code id_token"])),
         ("id_token_signed_response_alg", json!("RS256")),
         ("request_object_signing_alg", json!("RS256")),

@@ -21,7 +21,7 @@ use crate::federation::explain::Explanation;
 use crate::federation::resolve::{ResolveError, ResolveFault, Resolver};
 use crate::federation::trust_mark::{self, TrustMark};
 use crate::jose::JwkSet;
-use crate::oauth::{Algorithm, ErrorCode, Scope};
+use crate::oauth::{Algorithm, Encryption, ErrorCode, Scope};
 
 pub use names::Localized;
 
@@ -48,8 +48,10 @@ pub struct ResolvedRelyingParty {
     pub token_endpoint_auth_signing_alg: Option<Algorithm>,
     pub request_object_signing_alg: Option<Algorithm>,
     pub id_token_signed_response_alg: Algorithm,
-    /// None: UserInfo answers in plain JSON.
+    pub id_token_encryption: Option<Encryption>,
+    /// None: UserInfo answers in plain JSON, or encrypted only.
     pub userinfo_signed_response_alg: Option<Algorithm>,
+    pub userinfo_encryption: Option<Encryption>,
     pub subject_type: SubjectType,
     /// The host by which pairwise subjects are told apart (OIDC Core 8.1); checked against `sector_identifier_uri`.
     pub sector: String,
@@ -254,7 +256,9 @@ impl Registrar {
             token_endpoint_auth_signing_alg: parsed.token_endpoint_auth_signing_alg,
             request_object_signing_alg: parsed.request_object_signing_alg,
             id_token_signed_response_alg: parsed.id_token_signed_response_alg,
+            id_token_encryption: parsed.id_token_encryption,
             userinfo_signed_response_alg: parsed.userinfo_signed_response_alg,
+            userinfo_encryption: parsed.userinfo_encryption,
             subject_type: parsed.subject_type,
             sector,
             scope: parsed.scope,

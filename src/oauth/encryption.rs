@@ -126,6 +126,62 @@ impl EncryptionKey {
     }
 }
 
+/// How something is encrypted to a client, as the client registered it (OIDC Registration 2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Encryption {
+    pub alg: KeyManagement,
+    pub enc: ContentEncryption,
+}
+
+impl Encryption {
+    /// The members of client metadata that say `alg` and `enc`.
+    pub const ID_TOKEN: [&'static str; 2] = [
+        "id_token_encrypted_response_alg",
+        "id_token_encrypted_response_enc",
+    ];
+    pub const USERINFO: [&'static str; 2] = [
+        "userinfo_encrypted_response_alg",
+        "userinfo_encrypted_response_enc",
+    ];
+    /// What the client may do when it encrypts to us; it is not held to it.
+    pub const REQUEST_OBJECT: [&'static str; 2] = [
+        "request_object_encryption_alg",
+        "request_object_encryption_enc",
+    ];
+
+    /// Reads the values of the two members `[alg, enc]`. OIDC Registration 2: `enc` is A128CBC-HS256 when unsaid, and needs
+    /// an `alg`. Algorithms under a client secret are not served.
+    pub fn registered(
+        names: [&'static str; 2],
+        alg: Option<&str>,
+        enc: Option<&str>,
+    ) -> Result<Option<Self>, EncryptionError> {
+        let alg = match (alg, enc) {
+            (Some(alg), _) => alg
+                .parse()
+                .ok()
+                .filter(|alg| KeyManagement::PUBLIC.contains(alg))
+                .ok_or(EncryptionError::Value(names[0]))?,
+            (None, Some(_)) => return Err(EncryptionError::Missing(names[0])),
+            (None, None) => return Ok(None),
+        };
+        let enc = match enc {
+            Some(enc) => enc.parse().map_err(|_| EncryptionError::Value(names[1]))?,
+            None => ContentEncryption::A128CbcHs256,
+        };
+        Ok(Some(Self { alg, enc }))
+    }
+}
+
+/// Why registered encryption is not served; names the member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum EncryptionError {
+    #[error("{0} is not an encryption algorithm that is supported")]
+    Value(&'static str),
+    #[error("{0} is missing beside its enc")]
+    Missing(&'static str),
+}
+
 /// The name is not in our list; `RSA1_5` never is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("this encryption algorithm is not supported")]
@@ -217,6 +273,37 @@ mod tests {
                 Err(UnknownEncryption),
                 "{unknown}"
             );
+        }
+    }
+
+    #[test]
+    fn a_registered_pair_needs_its_alg_and_may_leave_out_its_enc() {
+        use ContentEncryption as C;
+        use EncryptionError::{Missing, Value};
+        let cases = [
+            (None, None, Ok(None)),
+            (
+                Some("RSA-OAEP"),
+                None,
+                Ok(Some((KeyManagement::RsaOaep, C::A128CbcHs256))),
+            ),
+            (
+                Some("ECDH-ES+A256KW"),
+                Some("A256GCM"),
+                Ok(Some((KeyManagement::EcdhEsA256Kw, C::A256Gcm))),
+            ),
+            (None, Some("A256GCM"), Err(Missing("a"))),
+            (Some("RSA1_5"), None, Err(Value("a"))),
+            (Some("dir"), None, Err(Value("a"))),
+            (Some("A128KW"), Some("A128GCM"), Err(Value("a"))),
+            (Some(""), None, Err(Value("a"))),
+            (Some("RSA-OAEP"), Some("A128CBC"), Err(Value("b"))),
+            (Some("RSA-OAEP"), Some(""), Err(Value("b"))),
+        ];
+        for (alg, enc, expected) in cases {
+            let read = Encryption::registered(["a", "b"], alg, enc);
+            let expected = expected.map(|pair| pair.map(|(alg, enc)| Encryption { alg, enc }));
+            assert_eq!(read, expected, "{alg:?} {enc:?}");
         }
     }
 

@@ -2,15 +2,19 @@
 //! ready at once; tokens (OIDC Core 3.2, 3.3) and answers in a JWT (JARM) are signed when the transaction is over, so that
 //! no connection waits for a key. Where the answer goes is in `request::Return`; how it travels, in `web::oidc`.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use super::clients::Clients;
+use super::encrypted;
 use super::grants::Grant;
-use super::request::Return;
+use super::request::{AuthorizationRequest, Refusal, Return};
 use super::target::Aim;
 use super::tokens::{Beside, Issuer};
+use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::crypto::SignError;
-use crate::id::ClientId;
 use crate::oauth::{Error, ResponseType};
 use crate::random::Rng;
 
@@ -50,7 +54,8 @@ pub struct Tokens {
 /// What is needed to finish an answer.
 #[derive(Debug)]
 pub struct Finish<'a> {
-    pub client: &'a ClientId,
+    /// With the keys that `ready_for` found.
+    pub client: &'a Client,
     /// Session Management 1.0 §3, when it is on.
     pub session_state: Option<String>,
     /// Seconds that tokens live.
@@ -72,14 +77,13 @@ impl Issuer<'_> {
     ) -> Result<Fields, SignError> {
         let state = reply.to.state.clone();
         let mut fields = match &reply.says {
-            // RFC 6749 §4.1.2.1: these and nothing else.
-            Says::Error(error) => vec![
-                ("error", error.code.as_str().to_owned()),
-                ("error_description", error.description.clone().into_owned()),
-            ],
+            Says::Error(error) => told(error),
             Says::Code(code) => vec![("code", code.clone())],
             Says::Elsewhere => Vec::new(),
-            Says::Tokens(tokens) => self.front(rng, tokens, state.as_deref(), &with).await?,
+            Says::Tokens(tokens) => self
+                .front(rng, tokens, state.as_deref(), &with)
+                .await?
+                .unwrap_or_else(|error| told(&error)),
         };
         fields.extend(state.map(|state| ("state", state)));
         // RFC 9207 §2.
@@ -90,20 +94,21 @@ impl Issuer<'_> {
             // JARM 2.3: nothing else beside it.
             Some(alg) => {
                 let response = self
-                    .authorization_response(alg, with.client, fields, with.now)
+                    .authorization_response(alg, &with.client.id, fields, with.now)
                     .await?;
                 Ok(vec![("response", response)])
             }
         }
     }
 
+    /// The inner error: the ID Token cannot be encrypted as the client wants it.
     async fn front(
         &self,
         rng: &mut Rng,
         tokens: &Tokens,
         state: Option<&str>,
         with: &Finish<'_>,
-    ) -> Result<Fields, SignError> {
+    ) -> Result<Result<Fields, Error>, SignError> {
         let Tokens {
             response_type,
             code,
@@ -140,8 +145,36 @@ impl Issuer<'_> {
             let token = self
                 .id_token_beside(grant, sub, claims.clone(), beside, with.id_token, with.now)
                 .await?;
-            fields.push(("id_token", token));
+            match encrypted::nested(token, with.client, with.client.id_token_encryption, rng) {
+                Ok(token) => fields.push(("id_token", token)),
+                Err(error) => return Ok(Err(error)),
+            }
         }
-        Ok(fields)
+        Ok(Ok(fields))
     }
+}
+
+impl Clients {
+    /// The client with the keys that the answer to `request` is encrypted to. Asked before anything is used up; goes out.
+    pub async fn ready_for(
+        &self,
+        client: Arc<Client>,
+        request: &AuthorizationRequest,
+        now: UnixTime,
+    ) -> Result<Arc<Client>, Refusal> {
+        let encryption = client
+            .id_token_encryption
+            .filter(|_| request.response_type.id_token);
+        self.with_key_for(client, encryption, now)
+            .await
+            .map_err(|error| Refusal::Redirect(request.answer.clone(), error))
+    }
+}
+
+/// RFC 6749 §4.1.2.1: these and nothing else.
+fn told(error: &Error) -> Fields {
+    vec![
+        ("error", error.code.as_str().to_owned()),
+        ("error_description", error.description.clone().into_owned()),
+    ]
 }

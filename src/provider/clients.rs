@@ -17,11 +17,12 @@ use crate::federation::registration::{
 };
 use crate::id::ClientId;
 use crate::jose::ClientSecret;
-use crate::oauth::ResponseType;
+use crate::oauth::{Encryption, Error, ResponseType};
 use crate::outbound::Outbound;
 use crate::store::{self, Store};
 
 use super::client_keys::ClientKeys;
+use super::encrypted;
 use super::request::reference::References;
 use super::request::{Parameters, Refusal, named_key};
 
@@ -231,6 +232,28 @@ impl Clients {
         }
     }
 
+    /// The client with a key that `encryption` can go to: those behind its `jwks_uri`, or its federation's, read anew when those
+    /// known do not fit (OIDC Core 10.2.1). Goes out: no connection of the store may be held.
+    pub async fn with_key_for(
+        &self,
+        client: Arc<Client>,
+        encryption: Option<Encryption>,
+        now: UnixTime,
+    ) -> Result<Arc<Client>, Error> {
+        let Some(Encryption { alg, .. }) = encryption else {
+            return Ok(client);
+        };
+        let client = self.with_keys(client, None, now).await;
+        if client.keys.for_encryption(alg).is_some() {
+            return Ok(client);
+        }
+        let fresh = self.with_fresh_keys(&client, now).await;
+        match fresh.keys.for_encryption(alg) {
+            Some(_) => Ok(fresh),
+            None => Err(encrypted::no_key()),
+        }
+    }
+
     fn federated(
         &self,
         party: Arc<ResolvedRelyingParty>,
@@ -275,6 +298,12 @@ impl Clients {
 fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> {
     if !crate::client::ISSUED.contains(&party.id_token_signed_response_alg) {
         return Err(MetadataError::Value("id_token_signed_response_alg"));
+    }
+    if party
+        .userinfo_signed_response_alg
+        .is_some_and(|alg| !crate::client::ISSUED.contains(&alg))
+    {
+        return Err(MetadataError::Value("userinfo_signed_response_alg"));
     }
     let flag = |name: &str| party.metadata.get(name) == Some(&serde_json::Value::Bool(true));
     let response_types: Vec<ResponseType> = party
@@ -324,6 +353,9 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
             .and_then(|uris| serde_json::from_value(uris.clone()).ok())
             .unwrap_or_default(),
         id_token_alg: party.id_token_signed_response_alg,
+        id_token_encryption: party.id_token_encryption,
+        userinfo_alg: party.userinfo_signed_response_alg,
+        userinfo_encryption: party.userinfo_encryption,
         introspection_alg: party.id_token_signed_response_alg,
         authorization_alg,
         front_channel,

@@ -209,7 +209,7 @@ impl AuthorizationRequest {
 }
 
 /// An object that does not open: told to the outer redirect URI if that is the client's own, else on a page.
-fn unopened(sent: &Parameters, client: &Client, error: Error) -> Refusal {
+pub fn unopened(sent: &Parameters, client: &Client, error: Error) -> Refusal {
     match place::of_answer(sent, client) {
         Ok(answer) => Refusal::Redirect(answer, error),
         Err(_) => Refusal::Page(error),

@@ -156,7 +156,12 @@ impl Shared {
         }
         let purposes: &[Purpose] = match entity.section.role() {
             Role::Anchor | Role::Intermediate => &[Purpose::Federation, Purpose::Audit],
-            Role::Provider => &[Purpose::Federation, Purpose::IdToken, Purpose::Audit],
+            Role::Provider => &[
+                Purpose::Federation,
+                Purpose::IdToken,
+                Purpose::Encryption,
+                Purpose::Audit,
+            ],
             Role::Portal => &[Purpose::Federation, Purpose::Client, Purpose::Audit],
             Role::Register => &[Purpose::Audit],
         };
@@ -178,6 +183,7 @@ impl Shared {
             id: entity.address.id.as_str().into(),
             store,
             signer: ring.clone(),
+            decrypter: ring.clone(),
             sealer: ring.clone(),
             indexer: ring.clone(),
             outbound: Arc::clone(&self.outbound),

@@ -9,7 +9,7 @@ use super::house::House;
 use super::page::page;
 use super::view::error::{ErrorKind, ErrorPage};
 use super::view::{Frame, Way};
-use crate::crypto::SignError;
+use crate::crypto::{DecryptError, SignError};
 use crate::oauth::{Error, ErrorCode};
 use crate::store;
 
@@ -20,6 +20,8 @@ pub enum Fault {
     Store(#[from] store::Error),
     #[error(transparent)]
     Sign(#[from] SignError),
+    #[error(transparent)]
+    Decrypt(#[from] DecryptError),
 }
 
 impl Fault {
@@ -98,10 +100,19 @@ pub fn error_json(error: &Error) -> Response {
 
 /// A JSON answer of a protocol endpoint: never stored.
 pub fn json_answer(status: StatusCode, body: &serde_json::Value) -> Response {
-    let mut answer = (status, body.to_string()).into_response();
+    unstored(status, "application/json", body.to_string())
+}
+
+/// An answer that is itself a JWT (OIDC Core 5.3.2): never stored.
+pub fn jwt_answer(jwt: String) -> Response {
+    unstored(StatusCode::OK, "application/jwt", jwt)
+}
+
+fn unstored(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let mut answer = (status, body).into_response();
     let headers = answer.headers_mut();
     for (name, value) in [
-        (header::CONTENT_TYPE, "application/json"),
+        (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),
         (header::PRAGMA, "no-cache"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::clock::{Clock, UnixTime};
-use crate::crypto::{Indexer, Sealer, Signer};
+use crate::crypto::{Decrypter, Indexer, Sealer, Signer};
 use crate::outbound::Outbound;
 use crate::random::{Rng, RngSource};
 use crate::store::Store;
@@ -15,6 +15,7 @@ pub struct House {
     pub id: Arc<str>,
     pub store: Store,
     pub signer: Arc<dyn Signer>,
+    pub decrypter: Arc<dyn Decrypter>,
     pub sealer: Arc<dyn Sealer>,
     pub indexer: Arc<dyn Indexer>,
     pub outbound: Arc<Outbound>,

@@ -26,9 +26,10 @@ use crate::provider::authorize::Rules;
 use crate::provider::begun::Counter;
 use crate::provider::clients::Clients;
 use crate::provider::device;
+use crate::provider::encrypted;
 use crate::provider::logout::Deliverer;
 use crate::provider::target::Offered;
-use crate::provider::tokens::Issuer;
+use crate::provider::tokens::{Hint, Issuer};
 
 /// The state of every router of a provider; handed out as `Arc<ProviderHouse>`.
 #[derive(Debug)]
@@ -69,6 +70,13 @@ impl ProviderHouse {
             id: &self.house.id,
             signer: &*self.house.signer,
         }
+    }
+
+    /// An ID Token of ours that comes back as a hint, as it was or encrypted to us.
+    pub async fn hint(&self, token: &str, now: UnixTime) -> Option<Hint> {
+        let keys = &*self.house.decrypter;
+        let token = encrypted::open_hint(token, keys, &mut self.house.rng()).await?;
+        self.issuer().read_hint(&token, now)
     }
 
     /// Tells relying parties of ended sessions; run by a job, and at once after a logout.

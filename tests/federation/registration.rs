@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use hefu::federation::Registrar;
 use hefu::federation::registration::SubjectType;
-use hefu::oauth::{Algorithm, ErrorCode};
+use hefu::oauth::{Algorithm, ContentEncryption, Encryption, ErrorCode, KeyManagement};
 use serde_json::{Value, json};
 
 use crate::support::federation::{LEAF, MIDDLE, TOP, TestKey, World, entity_id, relying_party};
@@ -31,6 +31,7 @@ async fn a_portal_that_was_never_registered() {
             "metadata_policy": {"openid_relying_party": {
                 "scope": {"subset_of": ["openid", "real_name"]},
                 "id_token_signed_response_alg": {"default": "ES256"},
+                "id_token_encrypted_response_alg": {"value": "ECDH-ES"},
             }},
         }),
     );
@@ -46,6 +47,15 @@ async fn a_portal_that_was_never_registered() {
         Some("openid real_name")
     );
     assert_eq!(client.id_token_signed_response_alg, Algorithm::ES256);
+    // What its federation demands counts like what it says itself.
+    assert_eq!(
+        client.id_token_encryption,
+        Some(Encryption {
+            alg: KeyManagement::EcdhEs,
+            enc: ContentEncryption::A128CbcHs256,
+        })
+    );
+    assert_eq!(client.userinfo_encryption, None);
     assert_eq!(client.subject_type, SubjectType::Pairwise);
     assert_eq!(client.sector, "leaf.example");
     assert!(
@@ -157,6 +167,26 @@ async fn bad_metadata_is_refused() {
             "an unknown algorithm",
             "id_token_signed_response_alg",
             json!("none"),
+        ),
+        (
+            "encryption under a secret",
+            "id_token_encrypted_response_alg",
+            json!("dir"),
+        ),
+        (
+            "broken encryption",
+            "userinfo_encrypted_response_alg",
+            json!("RSA1_5"),
+        ),
+        (
+            "an enc without its alg",
+            "id_token_encrypted_response_enc",
+            json!("A128GCM"),
+        ),
+        (
+            "encryption to us that is not offered",
+            "request_object_encryption_alg",
+            json!("RSA1_5"),
         ),
         (
             "an unknown subject type",

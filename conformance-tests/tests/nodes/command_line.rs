@@ -195,15 +195,23 @@ async fn keys_and_the_audit_log_are_told() {
     let cluster = shared().await;
     let keys = cluster.hefu_json(&["keys", "list"]);
     let keys = keys.as_array().expect("a list");
-    for purpose in ["federation", "id_token", "audit", "seal", "data", "index"] {
+    for purpose in [
+        "federation",
+        "id_token",
+        "encryption",
+        "audit",
+        "seal",
+        "data",
+        "index",
+    ] {
         let stages: Vec<&str> = keys
             .iter()
             .filter(|k| k["purpose"] == purpose)
             .filter_map(|k| k["stage"].as_str())
             .collect();
         assert!(stages.contains(&"active"), "{purpose}: {stages:?}");
-        // One that signs and one that is announced, for each algorithm, however many nodes started at once.
-        if ["federation", "id_token", "audit"].contains(&purpose) {
+        // One in use and one that is announced, for each algorithm, however many nodes started at once.
+        if ["federation", "id_token", "encryption", "audit"].contains(&purpose) {
             let count = |stage| stages.iter().filter(|s| **s == stage).count();
             let algorithms = keys
                 .iter()

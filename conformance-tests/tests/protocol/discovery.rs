@@ -124,7 +124,18 @@ async fn keys_are_public_named_and_announced_ahead() {
             kids.insert(key["kid"].as_str().expect("a kid").to_owned()),
             "a kid twice"
         );
-        assert!(key["alg"].is_string(), "{key}");
+        // An encryption key takes several algorithms; a signing key makes one kind of signature.
+        let usage = key["use"].as_str();
+        assert!(matches!(usage, Some("sig" | "enc")), "{key}");
+        assert_eq!(key["alg"].is_string(), usage == Some("sig"), "{key}");
+    }
+    // What is encrypted to us reaches the one key of its kind: of those there is no spare to be seen.
+    for kty in ["RSA", "EC"] {
+        let receiving = keys
+            .iter()
+            .filter(|k| k["kty"] == kty && k["use"] == "enc")
+            .count();
+        assert_eq!(receiving, 1, "{kty}");
     }
     // An announced spare stands beside each active key, so that a key signs only when everyone knows it.
     for alg in ["RS256", "ES256", "EdDSA"] {

@@ -46,7 +46,15 @@ fn what_is_offered_may_be_had_and_nothing_else() {
             true,
         ),
         (json!({"backchannel_user_code_parameter": true}), false),
-        (json!({"id_token_encrypted_response_alg": "RSA-OAEP"}), true),
+        (
+            json!({"id_token_encrypted_response_alg": "RSA-OAEP", "jwks_uri": "https://rp.example/jwks"}),
+            true,
+        ),
+        // There is no key to encrypt to.
+        (
+            json!({"id_token_encrypted_response_alg": "RSA-OAEP"}),
+            false,
+        ),
         (json!({"id_token_encrypted_response_alg": "RSA1_5"}), false),
         (
             json!({"userinfo_encrypted_response_alg": "RSA-OAEP"}),
@@ -70,7 +78,9 @@ fn what_is_offered_may_be_had_and_nothing_else() {
             }
         }
     }
-    let kept = accepted(&json!({"id_token_encrypted_response_alg": "RSA-OAEP"})).unwrap();
+    let keys = "https://rp.example/jwks";
+    let kept = accepted(&json!({"id_token_encrypted_response_alg": "RSA-OAEP", "jwks_uri": keys}))
+        .unwrap();
     assert_eq!(kept["id_token_encrypted_response_enc"], "A128CBC-HS256");
 }
 

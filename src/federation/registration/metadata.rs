@@ -11,7 +11,7 @@ use crate::federation::chain::TrustChain;
 use crate::federation::entity::{EntityId, OPENID_RELYING_PARTY, Schemes};
 use crate::federation::resolve::{Document, Fetch};
 use crate::jose::json;
-use crate::oauth::{Algorithm, Scope};
+use crate::oauth::{Algorithm, Encryption, Scope};
 
 const MOST_URIS: usize = 100;
 
@@ -31,7 +31,9 @@ pub(super) struct Parsed {
     pub(super) token_endpoint_auth_signing_alg: Option<Algorithm>,
     pub(super) request_object_signing_alg: Option<Algorithm>,
     pub(super) id_token_signed_response_alg: Algorithm,
+    pub(super) id_token_encryption: Option<Encryption>,
     pub(super) userinfo_signed_response_alg: Option<Algorithm>,
+    pub(super) userinfo_encryption: Option<Encryption>,
     pub(super) subject_type: SubjectType,
     sector_identifier_uri: Option<String>,
     pub(super) scope: Option<Scope>,
@@ -67,6 +69,7 @@ pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, Stri
     if redirect_uris.is_empty() {
         return Err("redirect_uris is missing or empty".to_owned());
     }
+    reader.encryption(Encryption::REQUEST_OBJECT)?;
     Ok(Parsed {
         entity_id: chain.subject().clone(),
         redirect_uris,
@@ -86,7 +89,9 @@ pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, Stri
         id_token_signed_response_alg: reader
             .algorithm("id_token_signed_response_alg")?
             .unwrap_or(Algorithm::RS256),
+        id_token_encryption: reader.encryption(Encryption::ID_TOKEN)?,
         userinfo_signed_response_alg: reader.algorithm("userinfo_signed_response_alg")?,
+        userinfo_encryption: reader.encryption(Encryption::USERINFO)?,
         subject_type: match reader.text("subject_type")? {
             None | Some("pairwise") => SubjectType::Pairwise,
             Some("public") => SubjectType::Public,
@@ -236,6 +241,11 @@ impl Reader<'_> {
                     .map_err(|_| format!("{name} is not an algorithm that is supported"))
             })
             .transpose()
+    }
+
+    fn encryption(&self, names: [&'static str; 2]) -> Result<Option<Encryption>, String> {
+        let [alg, enc] = names;
+        Encryption::registered(names, self.text(alg)?, self.text(enc)?).map_err(|e| e.to_string())
     }
 
     fn uri(&self, name: &str) -> Result<Option<String>, String> {

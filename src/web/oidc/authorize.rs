@@ -1,5 +1,7 @@
 //! `/authorize` (OIDC Core 3.1.2.1): by GET and by POST the same.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
@@ -122,6 +124,11 @@ async fn handle(
         }
         None => None,
     };
+    let (sent, closed) = match pushed {
+        Some(_) => (sent, None),
+        None => read::opened(provider, sent).await?,
+    };
+    let by_reference = sent.get("request").is_none();
     // No connection is held here: finding a client of the federation may go out.
     let hinted = request::hinted_chain(&sent);
     let mut client = match provider
@@ -139,29 +146,39 @@ async fn handle(
             .as_of_now(&client)
             .map(|request| Reading { request, one_use })
             .map_err(Refusal::Page)
+    } else if let Some(error) = closed {
+        Err(request::unopened(&sent, &client, error))
     } else {
-        // OIDC Core 6.2: what stands behind a request_uri; then the keys that what is signed asks for.
-        let sent = provider.clients.followed(sent, &client, now).await;
-        if let Ok(Some(token)) = sent.as_ref().map(|sent| sent.get("request")) {
-            client = provider.clients.for_token(client, token, now).await;
+        let followed = match provider.clients.followed(sent, &client, now).await {
+            // OIDC Core 6.2: what stood behind a request_uri may be encrypted too. What came by value was opened, once.
+            Ok(sent) if by_reference => match read::opened(provider, sent).await? {
+                (sent, Some(error)) => Err(request::unopened(&sent, &client, error)),
+                (sent, None) => Ok(sent),
+            },
+            followed => followed,
+        };
+        match followed {
+            Ok(sent) => {
+                // The keys that what is signed asks for.
+                if let Some(token) = sent.get("request") {
+                    client = provider.clients.for_token(client, token, now).await;
+                }
+                read_sent(provider, &sent, &client, now).await
+            }
+            Err(refusal) => Err(refusal),
         }
-        sent.and_then(|sent| read_sent(provider, &sent, &client, now))
     };
-    let Reading { request, one_use } = match reading {
-        Ok(reading) => reading,
-        Err(Refusal::Page(error)) => {
-            let kind = if error.description.starts_with("redirect_uri") {
-                ErrorKind::WrongReturnAddress
-            } else {
-                ErrorKind::BadRequest
-            };
-            return page(kind, &error);
-        }
-        Err(Refusal::Redirect(to, error)) => {
-            let refused = provider.rules().refuse(to, error);
-            let name = client.platform.shown_name();
-            return reply::send(provider, headers, &refused, &client.id, name).await;
-        }
+    let reading = match reading {
+        Ok(reading) => provider
+            .clients
+            .ready_for(Arc::clone(&client), &reading.request, now)
+            .await
+            .map(|client| (reading, client)),
+        Err(refusal) => Err(refusal),
+    };
+    let (Reading { request, one_use }, client) = match reading {
+        Ok(ready) => ready,
+        Err(refusal) => return reply::refuse(provider, headers, refusal, &client).await,
     };
     let source = source.counted();
     let arrival = Arrival {
@@ -181,7 +198,7 @@ async fn handle(
         Outcome::Wait(seconds) => provider.wait(headers, seconds),
         Outcome::Reply(answer) => {
             let name = client.platform.shown_name();
-            reply::send(provider, headers, &answer, &client.id, name).await?
+            reply::send(provider, headers, &answer, &client, name).await?
         }
         Outcome::Interact {
             interaction,
@@ -199,7 +216,7 @@ async fn handle(
 }
 
 /// Reads a request that comes by the browser.
-fn read_sent(
+async fn read_sent(
     provider: &ProviderHouse,
     sent: &Parameters,
     client: &Client,
@@ -214,23 +231,23 @@ fn read_sent(
         settings: &provider.settings,
     };
     let mut reading = request::read(sent, client, &context)?;
-    name_hinted(provider, &mut reading.request, client, now);
+    name_hinted(provider, &mut reading.request, client, now).await;
     Ok(reading)
 }
 
 /// `id_token_hint` (OIDC Core 3.1.2.1): ours, of this client, also when it has expired; anything else counts as none.
-pub(super) fn name_hinted(
+pub(super) async fn name_hinted(
     provider: &ProviderHouse,
     request: &mut AuthorizationRequest,
     client: &Client,
     now: UnixTime,
 ) {
-    let hint = request
-        .id_token_hint
-        .take()
-        .and_then(|hint| provider.issuer().read_hint(&hint, now))
-        .filter(|hint| hint.client == client.id);
-    if let Some(hint) = hint {
+    let Some(hint) = request.id_token_hint.take() else {
+        return;
+    };
+    if let Some(hint) = provider.hint(&hint, now).await
+        && hint.client == client.id
+    {
         request.hinted_sub = Some(hint.sub);
     }
 }

@@ -8,6 +8,7 @@ use axum::response::Response;
 use super::interaction::{as_of_now, form, load, not_our_form, over};
 use super::{read, reply};
 use crate::audit::{self, Event};
+use crate::client::Client;
 use crate::config::offers::in_language;
 use crate::consent;
 use crate::oauth::{Error, ErrorCode, Scope};
@@ -172,8 +173,8 @@ async fn decided(
     let Some(ours) = form(provider, headers, body) else {
         return Ok(not_our_form(provider, headers));
     };
-    let asked = &match as_of_now(provider, headers, asked).await? {
-        Ok((_, asked)) => asked,
+    let (client, asked) = &match as_of_now(provider, headers, asked).await? {
+        Ok(now) => now,
         Err(page) => return Ok(page),
     };
     let decision = read::form(headers, body)
@@ -181,7 +182,7 @@ async fn decided(
         .and_then(|form| form.get("decision").map(str::to_owned));
     match decision.as_deref() {
         Some("allow") => allow(provider, headers, &interaction, asked, &ours).await,
-        Some("deny") => deny(provider, headers, &interaction, asked).await,
+        Some("deny") => deny(provider, headers, &interaction, asked, client).await,
         _ => Ok(see_other(
             &house.url(&format!("{}/consent", interaction.path())),
         )),
@@ -230,6 +231,7 @@ async fn deny(
     headers: &HeaderMap,
     interaction: &Interaction,
     asked: &Asked,
+    client: &Client,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();
@@ -246,7 +248,7 @@ async fn deny(
     }
     let error = Error::new(ErrorCode::AccessDenied, "the person did not agree");
     let answer = provider.rules().refuse(asked.request.answer.clone(), error);
-    let (client, name) = (&asked.request.client, asked.platform.shown_name());
+    let name = asked.platform.shown_name();
     reply::send(provider, headers, &answer, client, name).await
 }
 

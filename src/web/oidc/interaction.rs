@@ -59,6 +59,13 @@ async fn to_platform(
         Ok(now) => now,
         Err(page) => return Ok(page),
     };
+    let ready = provider
+        .clients
+        .ready_for(Arc::clone(&client), &asked.request, house.now());
+    let client = match ready.await {
+        Ok(client) => client,
+        Err(refusal) => return reply::refuse(provider, headers, refusal, &client).await,
+    };
     let handle = cookies::read(headers, house, cookies::SESSION);
     let mut tx = house.store.write().await?;
     let next = provider
@@ -76,7 +83,7 @@ async fn to_platform(
     Ok(match next {
         Ok(answer) => {
             let name = asked.platform.shown_name();
-            reply::send(provider, headers, &answer, &client.id, name).await?
+            reply::send(provider, headers, &answer, &client, name).await?
         }
         Err(step) => see_other(&house.url(&format!("{}{}", interaction.path(), door(&step)))),
     })
@@ -194,11 +201,13 @@ async fn refuse(
     if form(provider, headers, body).is_none() {
         return Ok(not_our_form(provider, headers));
     }
-    if let Some(asked) = interaction.asked()
-        && let Err(page) = as_of_now(provider, headers, asked).await?
-    {
-        return Ok(page);
-    }
+    let client = match interaction.asked() {
+        None => None,
+        Some(asked) => match as_of_now(provider, headers, asked).await? {
+            Ok((client, _)) => Some(client),
+            Err(page) => return Ok(page),
+        },
+    };
     let now = house.now();
     let mut tx = house.store.write().await?;
     let first = interaction::complete(&mut tx, &interaction, now).await?;
@@ -208,7 +217,7 @@ async fn refuse(
         audit::record(&mut tx, &mut house.rng(), now, &event).await?;
     }
     tx.commit().await?;
-    let Some(asked) = interaction.asked() else {
+    let Some((asked, client)) = interaction.asked().zip(client) else {
         return Ok(see_other(&house.url("/")));
     };
     if !first {
@@ -216,8 +225,8 @@ async fn refuse(
     }
     let error = Error::new(ErrorCode::AccessDenied, "the person cancelled");
     let answer = provider.rules().refuse(asked.request.answer.clone(), error);
-    let (client, name) = (&asked.request.client, asked.platform.shown_name());
-    reply::send(provider, headers, &answer, client, name).await
+    let name = asked.platform.shown_name();
+    reply::send(provider, headers, &answer, &client, name).await
 }
 
 /// The interaction of this browser.

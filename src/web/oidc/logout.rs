@@ -103,14 +103,15 @@ async fn handle(
 ) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();
-    let hint = sent
-        .get("id_token_hint")
-        .and_then(|token| provider.issuer().read_hint(token, now))
-        // RPL 2: a client_id that differs from the hint's audience spoils it.
-        .filter(|hint| {
-            sent.get("client_id")
-                .is_none_or(|id| id == hint.client.as_str())
-        });
+    let hint = match sent.get("id_token_hint") {
+        Some(token) => provider.hint(token, now).await,
+        None => None,
+    };
+    // RPL 2: a client_id that differs from the hint's audience spoils it.
+    let hint = hint.filter(|hint| {
+        sent.get("client_id")
+            .is_none_or(|id| id == hint.client.as_str())
+    });
     let client = match &hint {
         Some(hint) => provider
             .clients

@@ -9,11 +9,13 @@ use super::{check_session, promises, register};
 use crate::client::ISSUED;
 use crate::config::provider::{Mtls, Registration};
 use crate::crypto::Purpose;
-use crate::oauth::{Algorithm, MacAlgorithm};
+use crate::jose::JwkSet;
+use crate::oauth::{Algorithm, ContentEncryption, KeyManagement, MacAlgorithm};
 use crate::provider::acr::Level;
 use crate::provider::claims::SCOPES;
 use crate::provider::dpop;
 use crate::provider::request::ResponseMode;
+use crate::web::house::House;
 use crate::web::provider_house::{Provider, ProviderHouse};
 
 /// Where the keys of tokens are published.
@@ -26,10 +28,13 @@ pub(super) async fn discovery(State(provider): State<Provider>) -> Response {
 }
 
 pub(super) async fn jwks(State(provider): State<Provider>) -> Response {
-    cached(
-        "application/jwk-set+json",
-        &provider.house.signer.published(Purpose::IdToken),
-    )
+    let signer = &provider.house.signer;
+    let keys: Vec<Value> = [Purpose::IdToken, Purpose::Encryption]
+        .iter()
+        .filter_map(|purpose| signer.published(*purpose).get("keys")?.as_array().cloned())
+        .flatten()
+        .collect();
+    cached("application/jwk-set+json", &json!({ "keys": keys }))
 }
 
 /// The provider's metadata: the discovery document, and `openid_provider` in its entity configuration.
@@ -110,6 +115,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "acr_values_supported": acr,
         "subject_types_supported": ["pairwise", "public"],
         "id_token_signing_alg_values_supported": issued,
+        "userinfo_signing_alg_values_supported": issued,
         "request_object_signing_alg_values_supported": accepted,
         "token_endpoint_auth_methods_supported": methods,
         "token_endpoint_auth_signing_alg_values_supported": proofs,
@@ -149,6 +155,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     };
+    said.extend(encryption(&provider.house));
     promises::add(provider, &mut said);
     if let Some(mtls) = &provider.settings.mtls {
         said.extend(of_certificates(provider, mtls));
@@ -168,6 +175,34 @@ fn of_certificates(provider: &ProviderHouse, mtls: &Mtls) -> [(String, Value); 2
         ),
         ("mtls_endpoint_aliases".to_owned(), aliases.into()),
     ]
+}
+
+/// What is encrypted to clients, and what they may encrypt to the keys that are published here.
+fn encryption(house: &House) -> Map<String, Value> {
+    let ours = house.signer.published(Purpose::Encryption);
+    let ours = JwkSet::parse_lenient(&ours).unwrap_or_default();
+    let to_clients = KeyManagement::PUBLIC.to_vec();
+    let mut to_us = to_clients.clone();
+    to_us.retain(|alg| ours.for_encryption(*alg).is_some());
+    let mut out = Map::new();
+    for (what, algorithms) in [
+        ("id_token", &to_clients),
+        ("userinfo", &to_clients),
+        ("request_object", &to_us),
+    ] {
+        // RFC 8414 §3.2: nothing is said with an empty list.
+        if !algorithms.is_empty() {
+            out.insert(
+                format!("{what}_encryption_alg_values_supported"),
+                json!(algorithms),
+            );
+            out.insert(
+                format!("{what}_encryption_enc_values_supported"),
+                json!(ContentEncryption::ALL),
+            );
+        }
+    }
+    out
 }
 
 pub(super) fn cached(content_type: &'static str, body: &Value) -> Response {

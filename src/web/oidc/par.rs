@@ -49,6 +49,7 @@ async fn handle(
             false,
         ));
     }
+    let (sent, closed) = read::opened(provider, sent).await?;
     let par = house.url("/par");
     // Federation 1.0 §12.1.1.2: a signed request object is a proof of its own; the client needs no second one.
     let Authenticated {
@@ -65,6 +66,9 @@ async fn handle(
             &Error::invalid_request("request_uri cannot be pushed"),
             by_header,
         ));
+    }
+    if let Some(error) = closed {
+        return Ok(read::refused(&error, by_header));
     }
     let context = Context {
         issuer: &house.id,
@@ -102,7 +106,7 @@ async fn handle(
         }
         request.dpop_jkt = Some(proof.jkt.clone());
     }
-    name_hinted(provider, &mut request, &client, now);
+    name_hinted(provider, &mut request, &client, now).await;
     let mut tx = house.store.write().await?;
     for (mark, error) in [
         (

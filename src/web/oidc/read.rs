@@ -7,10 +7,12 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::Browser;
+use crate::provider::encrypted;
 use crate::provider::request::Parameters;
 use crate::web::cookies;
-use crate::web::error::{error_json, json_answer, retry_after};
+use crate::web::error::{Fault, error_json, json_answer, retry_after};
 use crate::web::house::House;
+use crate::web::provider_house::ProviderHouse;
 
 /// A form body; any other type of body is not read.
 pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Parameters, Error> {
@@ -46,6 +48,15 @@ pub(super) fn too_many(seconds: i64) -> Response {
     let mut answer = error_json(&error);
     *answer.status_mut() = StatusCode::TOO_MANY_REQUESTS;
     retry_after(answer, seconds)
+}
+
+/// The same parameters, the request object without the encryption in which it came; or why that did not come off.
+pub(super) async fn opened(
+    provider: &ProviderHouse,
+    sent: Parameters,
+) -> Result<(Parameters, Option<Error>), Fault> {
+    let house = &provider.house;
+    Ok(encrypted::open_request(sent, &*house.decrypter, &mut house.rng()).await?)
 }
 
 /// The pair of an `Authorization: Basic` header, each part form-decoded (RFC 6749 §2.3.1).

@@ -5,26 +5,51 @@ use axum::response::Response;
 use url::form_urlencoded;
 
 use super::check_session;
-use crate::id::ClientId;
+use crate::client::Client;
 use crate::provider::answer::{Fields, Finish, Reply};
-use crate::provider::request::ResponseMode;
+use crate::provider::request::{Refusal, ResponseMode};
 use crate::web::error::Fault;
 use crate::web::page::{page_leading_to, see_other};
 use crate::web::provider_house::ProviderHouse;
+use crate::web::view::error::ErrorKind;
 use crate::web::view::login::FormPost;
+
+/// What was refused: told on a page of ours, or to the platform.
+pub(super) async fn refuse(
+    provider: &ProviderHouse,
+    headers: &HeaderMap,
+    refusal: Refusal,
+    client: &Client,
+) -> Result<Response, Fault> {
+    match refusal {
+        Refusal::Page(error) => {
+            let kind = if error.description.starts_with("redirect_uri") {
+                ErrorKind::WrongReturnAddress
+            } else {
+                ErrorKind::BadRequest
+            };
+            Ok(provider.refuse(headers, kind, &error))
+        }
+        Refusal::Redirect(to, error) => {
+            let refused = provider.rules().refuse(to, error);
+            let name = client.platform.shown_name();
+            send(provider, headers, &refused, client, name).await
+        }
+    }
+}
 
 /// Signs what is still to be signed, and sends it. No connection is held here.
 pub(super) async fn send(
     provider: &ProviderHouse,
     headers: &HeaderMap,
     reply: &Reply,
-    client: &ClientId,
+    client: &Client,
     platform: &str,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
     let finish = Finish {
         client,
-        session_state: check_session::session_state(provider, headers, reply, client),
+        session_state: check_session::session_state(provider, headers, reply, &client.id),
         access_token: provider.settings.access_token_lifetime,
         id_token: provider.settings.id_token_lifetime,
         now: house.now(),

@@ -22,6 +22,7 @@ use crate::provider::clients::ClientError;
 use crate::provider::confirmation::Confirmation;
 use crate::provider::device;
 use crate::provider::dpop::Proof;
+use crate::provider::encrypted;
 use crate::provider::grants::{self, Grant};
 use crate::provider::one_use::OneUse;
 use crate::provider::person;
@@ -95,6 +96,12 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
     }
     let request = match TokenRequest::read(&sent, &provider.settings) {
         Ok(request) => request,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
+    let encryption = client.id_token_encryption;
+    // Asked before anything is used up: a client whose keys are put right comes again with the same code.
+    let client = match provider.clients.with_key_for(client, encryption, now).await {
+        Ok(client) => client,
         Err(error) => return Ok(read::refused(&error, by_header)),
     };
     let (proof, confirmation) = match bound(provider, caller, &client) {
@@ -179,6 +186,10 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
             now,
         )
         .await?;
+    let id_token = match encrypted::nested(id_token, &client, encryption, &mut rng) {
+        Ok(id_token) => id_token,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
     let mut answer = json!({
         "access_token": access_token,
         "token_type": grant.confirmation.token_type(),

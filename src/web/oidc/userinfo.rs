@@ -4,14 +4,16 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::caller::Caller;
 use super::{protected_resource, read};
 use crate::oauth::{Error, ErrorCode, Scope};
+use crate::provider::clients::ClientError;
 use crate::provider::floor::{self, Challenge};
+use crate::provider::userinfo::UserInfo;
 use crate::provider::{claims, dpop, grants, person};
-use crate::web::error::{Fault, json_answer};
+use crate::web::error::{Fault, json_answer, jwt_answer};
 use crate::web::provider_house::{Provider, ProviderHouse};
 
 /// An access token, and how it came (RFC 9449 §7.1: the scheme says whether a proof comes along).
@@ -57,7 +59,8 @@ async fn answer(
         Ok(Some(token)) => {
             let proven = matches!(token, Presented::DPoP(_));
             match tell(provider, caller, &token).await {
-                Ok(Ok(claims)) => json_answer(StatusCode::OK, &claims),
+                Ok(Ok(UserInfo::Json(claims))) => json_answer(StatusCode::OK, &claims),
+                Ok(Ok(UserInfo::Jwt(jwt))) => jwt_answer(jwt),
                 Ok(Err(Refusal::Error(error))) => refused(provider, Some(&error), proven, ""),
                 Ok(Err(Refusal::StepUp(challenge))) => step_up(provider, &challenge, proven),
                 Err(fault) => provider.fault_json(&caller.headers, &fault),
@@ -84,7 +87,7 @@ async fn tell(
     provider: &ProviderHouse,
     caller: &Caller,
     token: &Presented,
-) -> Result<Result<Value, Refusal>, Fault> {
+) -> Result<Result<UserInfo, Refusal>, Fault> {
     let house = &provider.house;
     let now = house.now();
     let invalid = |text: &'static str| Ok(Err(Error::new(ErrorCode::InvalidToken, text).into()));
@@ -113,6 +116,28 @@ async fn tell(
     {
         return Ok(Err(error.into()));
     }
+    // Before a connection is taken: a client of the federation may have to be resolved. In what form it is told is what it
+    // has registered now.
+    let found = provider
+        .clients
+        .find(&house.store, token.client.as_str(), None, now);
+    let client = match found.await {
+        Ok(client) => client,
+        Err(ClientError::Store(error)) => return Err(error.into()),
+        Err(ClientError::Registration(e)) if e.code == ErrorCode::TemporarilyUnavailable => {
+            let text = "the client's federation cannot be reached; try again later";
+            return Ok(Err(Error::new(e.code, text).into()));
+        }
+        Err(error) => {
+            tracing::info!(%error, "a client is no longer told anything");
+            return invalid("the client is no longer known here");
+        }
+    };
+    let encryption = client.userinfo_encryption;
+    let client = match provider.clients.with_key_for(client, encryption, now).await {
+        Ok(client) => client,
+        Err(error) => return Ok(Err(error.into())),
+    };
     let mut conn = house.store.read().await?;
     if let Some(proof) = proof
         && !proof.one_use.mark(&mut conn).await?
@@ -147,7 +172,11 @@ async fn tell(
     let held = person::claims_under(&mut conn, &*house.sealer, &person, terms).await?;
     let mut told = claims::for_userinfo(&token.scope, &terms.claims, &held);
     told.insert("sub".to_owned(), token.sub.into());
-    Ok(Ok(Value::Object(told)))
+    // No connection waits for a key that may live elsewhere.
+    drop(conn);
+    let mut rng = house.rng();
+    let told = provider.issuer().userinfo(&mut rng, &client, told).await?;
+    Ok(told.map_err(Refusal::from))
 }
 
 /// The token of the `Authorization` header, the scheme in any case (RFC 9110 §11.1).
@@ -212,6 +241,7 @@ fn refused(provider: &ProviderHouse, error: Option<&Error>, proven: bool, more: 
             let status = match error.code {
                 ErrorCode::InvalidRequest => StatusCode::BAD_REQUEST,
                 ErrorCode::InsufficientScope => StatusCode::FORBIDDEN,
+                ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
                 _ => StatusCode::UNAUTHORIZED,
             };
             let answer = json_answer(

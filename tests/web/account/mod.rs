@@ -179,6 +179,7 @@ impl TestHouse {
                 id: ISSUER.into(),
                 store: store.clone(),
                 signer: Arc::<KeyRing>::clone(&ring),
+                decrypter: Arc::<KeyRing>::clone(&ring),
                 sealer: Arc::<KeyRing>::clone(&ring),
                 indexer: Arc::<KeyRing>::clone(&ring),
                 outbound: Arc::new(Outbound::new(hefu::outbound::Options::default()).unwrap()),

@@ -33,6 +33,7 @@ async fn matches_messages_and_misbehaviour() {
         id: base.as_str().into(),
         store: home.store.clone(),
         signer: Arc::<KeyRing>::clone(&home.ring),
+        decrypter: Arc::<KeyRing>::clone(&home.ring),
         sealer: Arc::<KeyRing>::clone(&home.ring),
         indexer: Arc::<KeyRing>::clone(&home.ring),
         outbound: Arc::clone(&outbound),

@@ -87,6 +87,7 @@ async fn front(anchor: &Anchor) -> AuthorityHouse {
             id: TOP.into(),
             store: anchor.store.clone(),
             signer: anchor.signer.clone(),
+            decrypter: Arc::<KeyRing>::clone(&ring),
             sealer: Arc::<KeyRing>::clone(&ring),
             indexer: ring,
             outbound: Arc::new(Outbound::new(hefu::outbound::Options::default()).unwrap()),

@@ -11,6 +11,7 @@ mod claims;
 mod details;
 mod device;
 mod dpop;
+mod encryption;
 mod end_session;
 mod exchange;
 mod fapi;
@@ -22,6 +23,7 @@ mod jarm;
 mod logout;
 mod metadata;
 mod mtls;
+mod nested;
 mod offers;
 mod par;
 mod pointed;
@@ -127,7 +129,7 @@ impl TestHouse {
             vault: folder.path(),
             kek: Arc::new(Kek::create_file(&folder.path().join("kek"), &mut rng.rng()).unwrap()),
             policy: Policy::shipped().unwrap(),
-            purposes: &[Purpose::IdToken],
+            purposes: &[Purpose::IdToken, Purpose::Encryption],
         };
         let ring = Arc::new(
             KeyRing::open(&store, setup, START, &mut rng.rng())
@@ -180,6 +182,7 @@ impl TestHouse {
                 id: ISSUER.into(),
                 store: store.clone(),
                 signer: Arc::<KeyRing>::clone(&ring),
+                decrypter: Arc::<KeyRing>::clone(&ring),
                 sealer: Arc::<KeyRing>::clone(&ring),
                 indexer: Arc::<KeyRing>::clone(&ring),
                 outbound,

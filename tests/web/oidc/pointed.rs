@@ -32,14 +32,14 @@ struct Document {
 
 /// A server of clients' documents; counts what is asked.
 #[derive(Clone, Default)]
-struct Site {
+pub(super) struct Site {
     documents: Arc<Mutex<BTreeMap<String, Document>>>,
     asked: Arc<Mutex<Vec<String>>>,
-    port: u16,
+    pub(super) port: u16,
 }
 
 impl Site {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let site = Self {
             port: listener.local_addr().unwrap().port(),
@@ -54,7 +54,7 @@ impl Site {
         format!("http://rp.localhost:{}{path}", self.port)
     }
 
-    fn put(&self, path: &str, media_type: &'static str, body: impl ToString) -> String {
+    pub(super) fn put(&self, path: &str, media_type: &'static str, body: impl ToString) -> String {
         self.put_for(path, media_type, "", body)
     }
 
@@ -75,7 +75,7 @@ impl Site {
         self.url(path)
     }
 
-    fn remove(&self, path: &str) {
+    pub(super) fn remove(&self, path: &str) {
         self.documents.lock().unwrap().remove(path);
     }
 

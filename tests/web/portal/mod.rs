@@ -100,6 +100,7 @@ impl Portals {
             id: PORTAL.into(),
             store,
             signer: Arc::<KeyRing>::clone(&ring),
+            decrypter: Arc::<KeyRing>::clone(&ring),
             sealer: Arc::<KeyRing>::clone(&ring),
             indexer: ring,
             outbound,
