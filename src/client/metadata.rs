@@ -11,7 +11,9 @@ use super::{
 use crate::crypto::CertificateName;
 use crate::id::ClientId;
 use crate::jose::JwkSet;
-use crate::oauth::{Algorithm, Encryption, EncryptionError, MacAlgorithm, ResponseType, Scope};
+use crate::oauth::{
+    Algorithm, Encryption, EncryptionError, KeyManagement, MacAlgorithm, ResponseType, Scope,
+};
 
 /// Why metadata describes no client of ours. The text is for the operator or the registering engineer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,21 +105,30 @@ impl Client {
         if (dpop_bound || certificate_bound) && response_types.iter().any(|t| t.token) {
             return Err(MetadataError::Value("response_types"));
         }
-        let id_token_encryption = reader.encryption(Encryption::ID_TOKEN)?;
-        let userinfo_encryption = reader.encryption(Encryption::USERINFO)?;
-        reader.encryption(Encryption::REQUEST_OBJECT)?;
-        for ([name, _], encryption) in [
-            (Encryption::ID_TOKEN, id_token_encryption),
-            (Encryption::USERINFO, userinfo_encryption),
-        ] {
+        // OIDC Core 10.2: under the secret too, for those that have one.
+        let served: &[KeyManagement] = match authentication {
+            Authentication::SecretBasic
+            | Authentication::SecretPost
+            | Authentication::SecretJwt(_) => &KeyManagement::ALL,
+            _ => &KeyManagement::PUBLIC,
+        };
+        let to_client = |names: [&'static str; 2]| {
+            let encryption = reader.encryption(names, served)?;
             // Keys behind a URL change: they are looked at when something is encrypted.
-            if let Some(encryption) = encryption
-                && !metadata.contains_key("jwks_uri")
-                && keys.for_encryption(encryption.alg).is_none()
+            if let Some(Encryption { alg, .. }) = encryption
+                && KeyManagement::PUBLIC.contains(&alg)
+                && jwks_uri.is_none()
+                && keys.for_encryption(alg).is_none()
             {
-                return Err(MetadataError::NoKey(name));
+                return Err(MetadataError::NoKey(names[0]));
             }
-        }
+            Ok(encryption)
+        };
+        let id_token_encryption = to_client(Encryption::ID_TOKEN)?;
+        let userinfo_encryption = to_client(Encryption::USERINFO)?;
+        let introspection_encryption = to_client(Encryption::INTROSPECTION)?;
+        let authorization_encryption = to_client(Encryption::AUTHORIZATION)?;
+        reader.encryption(Encryption::REQUEST_OBJECT, &KeyManagement::PUBLIC)?;
         let required = metadata.get("hefu_acr_required") == Some(&Value::Bool(true));
         let acr = reader.list("default_acr_values")?.unwrap_or_default();
         Ok(Self {
@@ -141,7 +152,9 @@ impl Client {
             },
             userinfo_encryption,
             introspection_alg: reader.issued(profile, "introspection_signed_response_alg")?,
+            introspection_encryption,
             authorization_alg: authorization_alg(profile, &reader)?,
+            authorization_encryption,
             request_object_alg: match reader.algorithm("request_object_signing_alg")? {
                 Some(alg) if !suits(profile, alg) => {
                     return Err(MetadataError::Value("request_object_signing_alg"));
@@ -451,9 +464,14 @@ impl<'a> Reader<'a> {
             .transpose()
     }
 
-    fn encryption(&self, names: [&'static str; 2]) -> Result<Option<Encryption>, MetadataError> {
+    fn encryption(
+        &self,
+        names: [&'static str; 2],
+        served: &[KeyManagement],
+    ) -> Result<Option<Encryption>, MetadataError> {
         let [alg, enc] = names;
-        Encryption::registered(names, self.text(alg)?, self.text(enc)?).map_err(|e| match e {
+        Encryption::registered(names, self.text(alg)?, self.text(enc)?, served).map_err(|e| match e
+        {
             EncryptionError::Value(name) => MetadataError::Value(name),
             EncryptionError::Missing(name) => MetadataError::Missing(name),
         })

@@ -108,8 +108,12 @@ pub struct Client {
     pub userinfo_encryption: Option<Encryption>,
     /// RFC 9701 §6: under which its introspection answers are signed.
     pub introspection_alg: Algorithm,
+    /// RFC 9701 §6: signed ones are encrypted so, besides.
+    pub introspection_encryption: Option<Encryption>,
     /// Under which authorization answers are signed when the client asks for signed ones (JARM 3).
     pub authorization_alg: Algorithm,
+    /// Signed authorization answers are encrypted so, besides.
+    pub authorization_encryption: Option<Encryption>,
     /// When set, request objects must be signed under it.
     pub request_object_alg: Option<Algorithm>,
     pub subject: Subject,

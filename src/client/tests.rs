@@ -191,9 +191,22 @@ fn answers_are_signed_and_encrypted_as_registered() {
             json!({"id_token_encrypted_response_alg": "RSA1_5"}),
             Wrong("id_token_encrypted_response_alg"),
         ),
+        // Under a secret that it does not have.
         (
-            json!({"id_token_encrypted_response_alg": "dir"}),
+            json!({"id_token_encrypted_response_alg": "dir", "token_endpoint_auth_method": "none"}),
             Wrong("id_token_encrypted_response_alg"),
+        ),
+        (
+            json!({"request_object_encryption_alg": "dir"}),
+            Wrong("request_object_encryption_alg"),
+        ),
+        (
+            json!({"introspection_encrypted_response_alg": "RSA-OAEP"}),
+            NoKey("introspection_encrypted_response_alg"),
+        ),
+        (
+            json!({"authorization_encrypted_response_enc": "A128GCM"}),
+            Missing("authorization_encrypted_response_alg"),
         ),
         (
             json!({"id_token_encrypted_response_alg": 1}),

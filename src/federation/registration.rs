@@ -49,6 +49,8 @@ pub struct ResolvedRelyingParty {
     pub request_object_signing_alg: Option<Algorithm>,
     pub id_token_signed_response_alg: Algorithm,
     pub id_token_encryption: Option<Encryption>,
+    pub authorization_encryption: Option<Encryption>,
+    pub introspection_encryption: Option<Encryption>,
     /// None: UserInfo answers in plain JSON, or encrypted only.
     pub userinfo_signed_response_alg: Option<Algorithm>,
     pub userinfo_encryption: Option<Encryption>,
@@ -257,6 +259,8 @@ impl Registrar {
             request_object_signing_alg: parsed.request_object_signing_alg,
             id_token_signed_response_alg: parsed.id_token_signed_response_alg,
             id_token_encryption: parsed.id_token_encryption,
+            authorization_encryption: parsed.authorization_encryption,
+            introspection_encryption: parsed.introspection_encryption,
             userinfo_signed_response_alg: parsed.userinfo_signed_response_alg,
             userinfo_encryption: parsed.userinfo_encryption,
             subject_type: parsed.subject_type,

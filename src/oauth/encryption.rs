@@ -37,6 +37,16 @@ impl KeyManagement {
     ];
     /// Under a client secret that both hold (OIDC Core 10.2).
     pub const SECRET: [Self; 3] = [Self::Dir, Self::A128Kw, Self::A256Kw];
+    pub const ALL: [Self; 8] = [
+        Self::RsaOaep,
+        Self::RsaOaep256,
+        Self::EcdhEs,
+        Self::EcdhEsA128Kw,
+        Self::EcdhEsA256Kw,
+        Self::Dir,
+        Self::A128Kw,
+        Self::A256Kw,
+    ];
 
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -143,6 +153,16 @@ impl Encryption {
         "userinfo_encrypted_response_alg",
         "userinfo_encrypted_response_enc",
     ];
+    /// JARM 3.
+    pub const AUTHORIZATION: [&'static str; 2] = [
+        "authorization_encrypted_response_alg",
+        "authorization_encrypted_response_enc",
+    ];
+    /// RFC 9701 §6.
+    pub const INTROSPECTION: [&'static str; 2] = [
+        "introspection_encrypted_response_alg",
+        "introspection_encrypted_response_enc",
+    ];
     /// What the client may do when it encrypts to us; it is not held to it.
     pub const REQUEST_OBJECT: [&'static str; 2] = [
         "request_object_encryption_alg",
@@ -150,17 +170,18 @@ impl Encryption {
     ];
 
     /// Reads the values of the two members `[alg, enc]`. OIDC Registration 2: `enc` is A128CBC-HS256 when unsaid, and needs
-    /// an `alg`. Algorithms under a client secret are not served.
+    /// an `alg`, one of those that are `served` here.
     pub fn registered(
         names: [&'static str; 2],
         alg: Option<&str>,
         enc: Option<&str>,
+        served: &[KeyManagement],
     ) -> Result<Option<Self>, EncryptionError> {
         let alg = match (alg, enc) {
             (Some(alg), _) => alg
                 .parse()
                 .ok()
-                .filter(|alg| KeyManagement::PUBLIC.contains(alg))
+                .filter(|alg| served.contains(alg))
                 .ok_or(EncryptionError::Value(names[0]))?,
             (None, Some(_)) => return Err(EncryptionError::Missing(names[0])),
             (None, None) => return Ok(None),
@@ -197,9 +218,8 @@ impl FromStr for KeyManagement {
     type Err = UnknownEncryption;
 
     fn from_str(s: &str) -> Result<Self, Self::Err> {
-        Self::PUBLIC
+        Self::ALL
             .into_iter()
-            .chain(Self::SECRET)
             .find(|a| a.as_str() == s)
             .ok_or(UnknownEncryption)
     }
@@ -245,10 +265,7 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_written_and_weak_ones_are_unknown() {
-        for alg in KeyManagement::PUBLIC
-            .into_iter()
-            .chain(KeyManagement::SECRET)
-        {
+        for alg in KeyManagement::ALL {
             assert_eq!(alg.as_str().parse(), Ok(alg));
             assert_eq!(serde_json::to_value(alg).unwrap(), alg.as_str());
         }
@@ -301,7 +318,7 @@ mod tests {
             (Some("RSA-OAEP"), Some(""), Err(Value("b"))),
         ];
         for (alg, enc, expected) in cases {
-            let read = Encryption::registered(["a", "b"], alg, enc);
+            let read = Encryption::registered(["a", "b"], alg, enc, &KeyManagement::PUBLIC);
             let expected = expected.map(|pair| pair.map(|(alg, enc)| Encryption { alg, enc }));
             assert_eq!(read, expected, "{alg:?} {enc:?}");
         }

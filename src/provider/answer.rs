@@ -68,13 +68,14 @@ pub struct Finish<'a> {
 pub type Fields = Vec<(&'static str, String)>;
 
 impl Issuer<'_> {
-    /// The fields that are sent: one signature for each token, and one for the whole where the client wants it signed.
+    /// The fields that are sent: one signature for each token, and one for the whole where the client wants it signed. The
+    /// inner error: the whole cannot be encrypted as the client wants it, and nothing is sent.
     pub async fn finish(
         &self,
         rng: &mut Rng,
         reply: &Reply,
         with: Finish<'_>,
-    ) -> Result<Fields, SignError> {
+    ) -> Result<Result<Fields, Error>, SignError> {
         let state = reply.to.state.clone();
         let mut fields = match &reply.says {
             Says::Error(error) => told(error),
@@ -90,13 +91,15 @@ impl Issuer<'_> {
         fields.push(("iss", self.id.to_owned()));
         fields.extend(with.session_state.map(|value| ("session_state", value)));
         match reply.to.signed {
-            None => Ok(fields),
+            None => Ok(Ok(fields)),
             // JARM 2.3: nothing else beside it.
             Some(alg) => {
                 let response = self
                     .authorization_response(alg, &with.client.id, fields, with.now)
                     .await?;
-                Ok(vec![("response", response)])
+                let encryption = with.client.authorization_encryption;
+                let response = encrypted::nested(response, with.client, encryption, rng);
+                Ok(response.map(|response| vec![("response", response)]))
             }
         }
     }
@@ -162,12 +165,29 @@ impl Clients {
         request: &AuthorizationRequest,
         now: UnixTime,
     ) -> Result<Arc<Client>, Refusal> {
+        let client = self.ready_to_tell(client, &request.answer, now).await?;
         let encryption = client
             .id_token_encryption
             .filter(|_| request.response_type.id_token);
         self.with_key_for(client, encryption, now)
             .await
             .map_err(|error| Refusal::Redirect(request.answer.clone(), error))
+    }
+
+    /// The same for an answer without tokens, errors among them. Where the whole is encrypted (JARM 2.2) and there is no key,
+    /// the client cannot be told.
+    pub async fn ready_to_tell(
+        &self,
+        client: Arc<Client>,
+        to: &Return,
+        now: UnixTime,
+    ) -> Result<Arc<Client>, Refusal> {
+        let encryption = client
+            .authorization_encryption
+            .filter(|_| to.signed.is_some());
+        self.with_key_for(client, encryption, now)
+            .await
+            .map_err(Refusal::Page)
     }
 }
 

@@ -17,7 +17,7 @@ use crate::federation::registration::{
 };
 use crate::id::ClientId;
 use crate::jose::ClientSecret;
-use crate::oauth::{Encryption, Error, ResponseType};
+use crate::oauth::{Encryption, Error, KeyManagement, ResponseType};
 use crate::outbound::Outbound;
 use crate::store::{self, Store};
 
@@ -232,7 +232,7 @@ impl Clients {
         }
     }
 
-    /// The client with a key that `encryption` can go to: those behind its `jwks_uri`, or its federation's, read anew when those
+    /// The client with a key that `encryption` can go to: its secret, those behind its `jwks_uri`, or its federation's, read anew when those
     /// known do not fit (OIDC Core 10.2.1). Goes out: no connection of the store may be held.
     pub async fn with_key_for(
         &self,
@@ -243,6 +243,13 @@ impl Clients {
         let Some(Encryption { alg, .. }) = encryption else {
             return Ok(client);
         };
+        if KeyManagement::SECRET.contains(&alg) {
+            return if client.clear_secret.is_some() && client.secret_works(now) {
+                Ok(client)
+            } else {
+                Err(encrypted::no_key())
+            };
+        }
         let client = self.with_keys(client, None, now).await;
         if client.keys.for_encryption(alg).is_some() {
             return Ok(client);
@@ -357,7 +364,9 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         userinfo_alg: party.userinfo_signed_response_alg,
         userinfo_encryption: party.userinfo_encryption,
         introspection_alg: party.id_token_signed_response_alg,
+        introspection_encryption: party.introspection_encryption,
         authorization_alg,
+        authorization_encryption: party.authorization_encryption,
         front_channel,
         request_object_alg: party.request_object_signing_alg,
         subject: match party.subject_type {

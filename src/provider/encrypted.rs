@@ -41,17 +41,16 @@ pub fn content(
 /// Nothing leaves unencrypted that the client wants encrypted. No code of RFC 6749 §5.2 or RFC 6750 §3.1 says that a
 /// registration is at fault; the request cannot be served as the client is registered.
 pub fn no_key() -> Error {
-    Error::invalid_request(
-        "the client's key set holds no usable key for the encryption that the client registered",
-    )
+    Error::invalid_request("the client has no usable key for the encryption that it registered")
 }
 
 fn recipient(client: &Client, alg: KeyManagement) -> Result<Recipient<'_>, Error> {
-    client
-        .keys
-        .for_encryption(alg)
-        .map(Recipient::Key)
-        .ok_or_else(no_key)
+    let found = if KeyManagement::SECRET.contains(&alg) {
+        client.clear_secret.as_ref().map(Recipient::Secret)
+    } else {
+        client.keys.for_encryption(alg).map(Recipient::Key)
+    };
+    found.ok_or_else(no_key)
 }
 
 fn unusable(_: EncryptError) -> Error {

@@ -10,10 +10,13 @@ use sqlx::Row;
 use sqlx::any::AnyRow;
 use url::Url;
 
+use super::clients::Clients;
+use super::encrypted;
 use super::grants::Terms;
 use super::tokens::{Issuer, Told};
+use crate::client::Client;
 use crate::clock::UnixTime;
-use crate::crypto::{SignError, Signer};
+use crate::crypto::Signer;
 use crate::id::{ClientId, PersonId, SessionId};
 use crate::oauth::Algorithm;
 use crate::outbound::{Limits, Outbound};
@@ -134,6 +137,8 @@ pub async fn platforms(conn: &mut Conn, id: &SessionId) -> Result<Vec<String>, E
 #[derive(Clone, Debug)]
 pub struct Deliverer {
     pub store: Store,
+    /// Who wants them encrypted.
+    pub clients: Arc<Clients>,
     pub issuer: Arc<str>,
     pub signer: Arc<dyn Signer>,
     pub outbound: Arc<Outbound>,
@@ -170,16 +175,22 @@ impl Deliverer {
     pub async fn deliver(&self, rng: &mut Rng, now: UnixTime) -> Result<Round, Error> {
         self.fill_ended(rng, now).await?;
         let claimed = self.claim(now).await?;
+        // Side by side: a federation that does not answer keeps nobody else waiting.
+        let clients = claimed.iter().map(|delivery| self.client(delivery, now));
+        let clients = futures_util::future::join_all(clients).await;
         let mut tokens = Vec::new();
-        for delivery in &claimed {
-            tokens.push(self.token(rng, delivery, now).await);
+        for (delivery, client) in claimed.iter().zip(clients) {
+            tokens.push(match client {
+                Ok(client) => self.token(rng, delivery, &client, now).await,
+                Err(why) => Err(why),
+            });
         }
         // No connection is held while we wait for others; `outbound` bounds how many go to one destination at once.
         let answers = futures_util::future::join_all(claimed.iter().zip(&tokens).map(
             async |(delivery, token)| match token {
                 Ok(token) => self.tell(delivery, token).await,
                 // A key that does not sign now keeps nobody else waiting.
-                Err(error) => Answer::Later(error.to_string()),
+                Err(why) => Answer::Later(why.clone()),
             },
         ))
         .await;
@@ -222,12 +233,25 @@ impl Deliverer {
         rows.iter().map(Delivery::read).collect()
     }
 
+    /// The client with the key that its tokens are encrypted to. No connection is held.
+    async fn client(&self, delivery: &Delivery, now: UnixTime) -> Result<Arc<Client>, String> {
+        let found = self
+            .clients
+            .find(&self.store, delivery.client.as_str(), None, now);
+        let client = found.await.map_err(|error| error.to_string())?;
+        let encryption = client.id_token_encryption;
+        let ready = self.clients.with_key_for(client, encryption, now).await;
+        ready.map_err(|error| error.description.into_owned())
+    }
+
+    /// BCL 2.4: signed, and encrypted where the client has its ID Tokens encrypted.
     async fn token(
         &self,
         rng: &mut Rng,
         delivery: &Delivery,
+        client: &Client,
         now: UnixTime,
-    ) -> Result<String, SignError> {
+    ) -> Result<String, String> {
         let issuer = Issuer {
             id: &self.issuer,
             signer: &*self.signer,
@@ -238,7 +262,10 @@ impl Deliverer {
             sid: &delivery.sid,
             alg: delivery.alg.parse().unwrap_or(Algorithm::RS256),
         };
-        issuer.logout_token(rng, &told, now).await
+        let signed = issuer.logout_token(rng, &told, now).await;
+        let signed = signed.map_err(|error| error.to_string())?;
+        encrypted::nested(signed, client, client.id_token_encryption, rng)
+            .map_err(|error| error.description.into_owned())
     }
 
     /// BCL 2.5: a form POST with `logout_token`. 200 and 204 are a yes, 400 is a no that repeating does not change.

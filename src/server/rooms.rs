@@ -211,7 +211,7 @@ fn provider(
         authorities,
         house: opened.house.clone(),
         settings: section.clone(),
-        clients,
+        clients: Arc::new(clients),
     });
     let (source, names) = (Arc::clone(&house), informational(opened));
     let publisher = publisher(

@@ -36,7 +36,7 @@ use crate::provider::tokens::{Hint, Issuer};
 pub struct ProviderHouse {
     pub house: House,
     pub settings: config::provider::Provider,
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     /// Who vouches for the names in clients' certificates.
     pub authorities: Option<Authorities>,
 }
@@ -83,6 +83,7 @@ impl ProviderHouse {
     pub fn deliverer(&self) -> Deliverer {
         Deliverer {
             store: self.house.store.clone(),
+            clients: Arc::clone(&self.clients),
             issuer: Arc::clone(&self.house.id),
             signer: Arc::clone(&self.house.signer),
             outbound: Arc::clone(&self.house.outbound),

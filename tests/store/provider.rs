@@ -15,6 +15,7 @@ use hefu::oauth::{Algorithm, Scope};
 use hefu::provider::authorize::{Arrival, Browser, Outcome, Rules};
 use hefu::provider::begun::Counter;
 use hefu::provider::claims::ClaimsRequest;
+use hefu::provider::clients::Clients;
 use hefu::provider::grants::{self, Lives, New, Terms};
 use hefu::provider::interaction::{self, Interaction, Purpose};
 use hefu::provider::one_use::OneUse;
@@ -667,8 +668,14 @@ async fn whoever_ends_a_session_its_platforms_are_told() {
         let other = sign_in().await?;
         session::end(&mut conn, &other.id, End::Security, NOW).await?;
         drop(conn);
+        let table = json!({"client_id": client(), "client_secret": "s", "redirect_uris": ["https://rp.example/cb"]});
+        let settings = Provider {
+            clients: vec![table.as_object().expect("a table").clone()],
+            ..Provider::default()
+        };
         let deliverer = logout::Deliverer {
             store: store.clone(),
+            clients: Arc::new(Clients::new(&settings, None, false).expect("clients")),
             issuer: "https://id.example".into(),
             signer: ring,
             outbound: Arc::new(outbound()),

@@ -11,7 +11,7 @@ use crate::federation::chain::TrustChain;
 use crate::federation::entity::{EntityId, OPENID_RELYING_PARTY, Schemes};
 use crate::federation::resolve::{Document, Fetch};
 use crate::jose::json;
-use crate::oauth::{Algorithm, Encryption, Scope};
+use crate::oauth::{Algorithm, Encryption, KeyManagement, Scope};
 
 const MOST_URIS: usize = 100;
 
@@ -32,6 +32,8 @@ pub(super) struct Parsed {
     pub(super) request_object_signing_alg: Option<Algorithm>,
     pub(super) id_token_signed_response_alg: Algorithm,
     pub(super) id_token_encryption: Option<Encryption>,
+    pub(super) authorization_encryption: Option<Encryption>,
+    pub(super) introspection_encryption: Option<Encryption>,
     pub(super) userinfo_signed_response_alg: Option<Algorithm>,
     pub(super) userinfo_encryption: Option<Encryption>,
     pub(super) subject_type: SubjectType,
@@ -90,6 +92,8 @@ pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, Stri
             .algorithm("id_token_signed_response_alg")?
             .unwrap_or(Algorithm::RS256),
         id_token_encryption: reader.encryption(Encryption::ID_TOKEN)?,
+        authorization_encryption: reader.encryption(Encryption::AUTHORIZATION)?,
+        introspection_encryption: reader.encryption(Encryption::INTROSPECTION)?,
         userinfo_signed_response_alg: reader.algorithm("userinfo_signed_response_alg")?,
         userinfo_encryption: reader.encryption(Encryption::USERINFO)?,
         subject_type: match reader.text("subject_type")? {
@@ -245,7 +249,10 @@ impl Reader<'_> {
 
     fn encryption(&self, names: [&'static str; 2]) -> Result<Option<Encryption>, String> {
         let [alg, enc] = names;
-        Encryption::registered(names, self.text(alg)?, self.text(enc)?).map_err(|e| e.to_string())
+        // Federation 1.0 §12.1: its clients hold keys, never a secret.
+        let served = &KeyManagement::PUBLIC;
+        Encryption::registered(names, self.text(alg)?, self.text(enc)?, served)
+            .map_err(|e| e.to_string())
     }
 
     fn uri(&self, name: &str) -> Result<Option<String>, String> {

@@ -1,5 +1,7 @@
 //! `/interaction/{id}/consent`: may this platform know these items?
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -231,7 +233,7 @@ async fn deny(
     headers: &HeaderMap,
     interaction: &Interaction,
     asked: &Asked,
-    client: &Client,
+    client: &Arc<Client>,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
     let now = house.now();

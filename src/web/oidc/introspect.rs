@@ -1,4 +1,5 @@
-//! `/introspect` (RFC 7662): what a token is worth, as JSON, or signed (RFC 9701) for those who ask for it.
+//! `/introspect` (RFC 7662): what a token is worth, as JSON, or signed (RFC 9701) for those who ask for it, and
+//! encrypted besides as they registered.
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -12,7 +13,7 @@ use super::token::{Authenticated, authenticate};
 use crate::client::Client;
 use crate::crypto::SignError;
 use crate::oauth::Error;
-use crate::provider::introspect;
+use crate::provider::{encrypted, introspect};
 use crate::web::error::{Fault, error_json, json_answer};
 use crate::web::provider_house::{Provider, ProviderHouse};
 
@@ -54,6 +55,13 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
         let error = Error::invalid_request("token is missing");
         return Ok(read::refused(&error, by_header));
     };
+    let signs = wants_signed(&caller.headers);
+    let encryption = client.introspection_encryption.filter(|_| signs);
+    // Asked before the assertion is used up: a client whose keys are put right comes again.
+    let client = match provider.clients.with_key_for(client, encryption, now).await {
+        Ok(client) => client,
+        Err(error) => return Ok(read::refused(&error, by_header)),
+    };
     let mut conn = house.store.read().await?;
     if let Some(mark) = assertion
         && !mark.mark(&mut conn).await?
@@ -69,8 +77,15 @@ async fn handle(provider: &ProviderHouse, caller: &Caller, body: &[u8]) -> Resul
     let told = Value::Object(
         told.unwrap_or_else(|| Map::from_iter([("active".to_owned(), false.into())])),
     );
-    if wants_signed(&caller.headers) {
-        return Ok(signed(provider, &client, &told).await?);
+    if signs {
+        let jwt = signed(provider, &client, &told).await?;
+        // RFC 9701 §5: first signed, then encrypted.
+        return Ok(
+            match encrypted::nested(jwt, &client, encryption, &mut house.rng()) {
+                Ok(jwt) => answer(jwt),
+                Err(error) => read::refused(&error, by_header),
+            },
+        );
     }
     Ok(json_answer(StatusCode::OK, &told))
 }
@@ -80,7 +95,7 @@ async fn signed(
     provider: &ProviderHouse,
     client: &Client,
     told: &Value,
-) -> Result<Response, SignError> {
+) -> Result<String, SignError> {
     let mut payload = Map::new();
     for (name, value) in [
         ("iss", json!(provider.issuer().id)),
@@ -90,10 +105,13 @@ async fn signed(
     ] {
         payload.insert(name.to_owned(), value);
     }
-    let jwt = provider
+    provider
         .issuer()
         .sign(client.introspection_alg, TYP, payload)
-        .await?;
+        .await
+}
+
+fn answer(jwt: String) -> Response {
     let mut answer = Response::new(jwt.into());
     let headers = answer.headers_mut();
     for (name, value) in [
@@ -103,7 +121,7 @@ async fn signed(
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    Ok(answer)
+    answer
 }
 
 /// RFC 9701 §4: the caller says so in `Accept`.

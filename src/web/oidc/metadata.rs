@@ -15,7 +15,6 @@ use crate::provider::acr::Level;
 use crate::provider::claims::SCOPES;
 use crate::provider::dpop;
 use crate::provider::request::ResponseMode;
-use crate::web::house::House;
 use crate::web::provider_house::{Provider, ProviderHouse};
 
 /// Where the keys of tokens are published.
@@ -155,7 +154,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     };
-    said.extend(encryption(&provider.house));
+    said.extend(encryption(provider));
     promises::add(provider, &mut said);
     if let Some(mtls) = &provider.settings.mtls {
         said.extend(of_certificates(provider, mtls));
@@ -177,17 +176,19 @@ fn of_certificates(provider: &ProviderHouse, mtls: &Mtls) -> [(String, Value); 2
     ]
 }
 
-/// What is encrypted to clients, and what they may encrypt to the keys that are published here.
-fn encryption(house: &House) -> Map<String, Value> {
+/// What is encrypted to clients, to a key or under the secret, and what they may encrypt to the keys that are published here.
+fn encryption(provider: &ProviderHouse) -> Map<String, Value> {
+    let house = &provider.house;
     let ours = house.signer.published(Purpose::Encryption);
     let ours = JwkSet::parse_lenient(&ours).unwrap_or_default();
-    let to_clients = KeyManagement::PUBLIC.to_vec();
-    let mut to_us = to_clients.clone();
+    let to_clients = KeyManagement::ALL.to_vec();
+    let mut to_us = KeyManagement::PUBLIC.to_vec();
     to_us.retain(|alg| ours.for_encryption(*alg).is_some());
     let mut out = Map::new();
     for (what, algorithms) in [
         ("id_token", &to_clients),
         ("userinfo", &to_clients),
+        ("authorization", &to_clients),
         ("request_object", &to_us),
     ] {
         // RFC 8414 §3.2: nothing is said with an empty list.

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::client::ISSUED;
+use crate::oauth::{ContentEncryption, KeyManagement};
 use crate::provider::device;
 use crate::provider::request::TOKEN_EXCHANGE;
 use crate::web::provider_house::ProviderHouse;
@@ -43,6 +44,15 @@ pub(super) fn add(provider: &ProviderHouse, metadata: &mut Map<String, Value>) {
             algorithms,
         );
         say("introspection_signing_alg_values_supported", json!(issued));
+        // RFC 9701 §7.
+        say(
+            "introspection_encryption_alg_values_supported",
+            json!(KeyManagement::ALL),
+        );
+        say(
+            "introspection_encryption_enc_values_supported",
+            json!(ContentEncryption::ALL),
+        );
     }
     if settings.device_grant {
         say(

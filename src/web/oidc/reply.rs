@@ -1,5 +1,7 @@
 //! The authorization answer on its way: in the query, in the fragment, or as a form that posts itself.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use url::form_urlencoded;
@@ -19,7 +21,7 @@ pub(super) async fn refuse(
     provider: &ProviderHouse,
     headers: &HeaderMap,
     refusal: Refusal,
-    client: &Client,
+    client: &Arc<Client>,
 ) -> Result<Response, Fault> {
     match refusal {
         Refusal::Page(error) => {
@@ -43,21 +45,34 @@ pub(super) async fn send(
     provider: &ProviderHouse,
     headers: &HeaderMap,
     reply: &Reply,
-    client: &Client,
+    client: &Arc<Client>,
     platform: &str,
 ) -> Result<Response, Fault> {
     let house = &provider.house;
+    let ready = provider
+        .clients
+        .ready_to_tell(Arc::clone(client), &reply.to, house.now());
+    let client = match ready.await {
+        Ok(client) => client,
+        Err(Refusal::Page(error) | Refusal::Redirect(_, error)) => {
+            return Ok(provider.refuse(headers, ErrorKind::BadRequest, &error));
+        }
+    };
     let finish = Finish {
-        client,
+        client: &client,
         session_state: check_session::session_state(provider, headers, reply, &client.id),
         access_token: provider.settings.access_token_lifetime,
         id_token: provider.settings.id_token_lifetime,
         now: house.now(),
     };
-    let fields = provider
+    let fields = match provider
         .issuer()
         .finish(&mut house.rng(), reply, finish)
-        .await?;
+        .await?
+    {
+        Ok(fields) => fields,
+        Err(error) => return Ok(provider.refuse(headers, ErrorKind::BadRequest, &error)),
+    };
     let answer = put(provider, headers, reply, fields, platform);
     Ok(if reply.nobody {
         check_session::forget(provider, headers, answer)

@@ -174,7 +174,7 @@ impl TestHouse {
         }
         let provider = Arc::new(ProviderHouse {
             authorities: None,
-            clients: Clients::new(&settings, None, true).unwrap(),
+            clients: Arc::new(Clients::new(&settings, None, true).unwrap()),
             house: House {
                 id: ISSUER.into(),
                 store: store.clone(),

@@ -550,7 +550,7 @@ async fn a_client_without_a_fitting_key_gets_no_token_until_it_publishes_one() {
     let code = browser.ask("1", json!({})).await.told()["code"].clone();
     let refused = house.redeem(&code, "a", &[]).await;
     assert_eq!(shown(&refused), (400, "application/json", "no-store"));
-    insta::assert_snapshot!(refused.body, @r#"{"error":"invalid_request","error_description":"the client's key set holds no usable key for the encryption that the client registered"}"#);
+    insta::assert_snapshot!(refused.body, @r#"{"error":"invalid_request","error_description":"the client has no usable key for the encryption that it registered"}"#);
 
     // A minute later its new keys are looked at, and the code of that login is still good.
     house.clock.advance(61);

@@ -176,7 +176,7 @@ async fn another_persons_hint_does_not_end_this_session() {
 }
 
 /// A platform's back channel: answers what it is told to, keeps what it got.
-async fn back_channel(status: StatusCode) -> (u16, Arc<Mutex<Vec<String>>>) {
+pub(super) async fn back_channel(status: StatusCode) -> (u16, Arc<Mutex<Vec<String>>>) {
     let got: Arc<Mutex<Vec<String>>> = Arc::default();
     let kept = Arc::clone(&got);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -190,6 +190,43 @@ async fn back_channel(status: StatusCode) -> (u16, Arc<Mutex<Vec<String>>>) {
     );
     tokio::spawn(async move { axum::serve(listener, app).await });
     (port, got)
+}
+
+/// Ends the one session; the deliveries go to the back channel at `port`.
+pub(super) async fn end_session(house: &TestHouse, port: u16) {
+    let mut rng = RngSource::System.rng();
+    let mut conn = house.store.read().await.unwrap();
+    let session: String = sqlx::query_scalar("SELECT id FROM sessions")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    let (session, why) = (SessionId(session), End::EndedElsewhere);
+    logout::end(&mut conn, &mut rng, &session, why, house.now())
+        .await
+        .unwrap();
+    sqlx::query("UPDATE logout_deliveries SET uri = $1")
+        .bind(format!("http://shop.localhost:{port}/bc"))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+}
+
+pub(super) fn deliverer(house: &TestHouse, port: u16) -> Deliverer {
+    let guard = Guard {
+        allow: Vec::new(),
+        demo_port: Some(port),
+    };
+    let outbound = Outbound::new(Options {
+        guard,
+        ..Options::default()
+    });
+    Deliverer {
+        store: house.store.clone(),
+        clients: Arc::clone(&house.clients),
+        issuer: super::ISSUER.into(),
+        signer: Arc::<hefu::keys::KeyRing>::clone(&house.ring),
+        outbound: Arc::new(outbound.unwrap()),
+    }
 }
 
 #[tokio::test]
@@ -229,43 +266,8 @@ async fn the_platform_gets_a_logout_token_once() {
         let id_token = super::payload(&id_token);
         let (port, got) = back_channel(status).await;
         let mut rng = RngSource::System.rng();
-        let mut conn = house.store.read().await.unwrap();
-        let session: String = sqlx::query_scalar("SELECT id FROM sessions")
-            .fetch_one(&mut *conn)
-            .await
-            .unwrap();
-        let session = SessionId(session);
-        logout::end(
-            &mut conn,
-            &mut rng,
-            &session,
-            End::EndedElsewhere,
-            house.now(),
-        )
-        .await
-        .unwrap();
-        sqlx::query("UPDATE logout_deliveries SET uri = $1")
-            .bind(format!("http://shop.localhost:{port}/bc"))
-            .execute(&mut *conn)
-            .await
-            .unwrap();
-        drop(conn);
-        let guard = Guard {
-            allow: Vec::new(),
-            demo_port: Some(port),
-        };
-        let deliverer = Deliverer {
-            store: house.store.clone(),
-            issuer: super::ISSUER.into(),
-            signer: Arc::<hefu::keys::KeyRing>::clone(&house.ring),
-            outbound: Arc::new(
-                Outbound::new(Options {
-                    guard,
-                    ..Options::default()
-                })
-                .unwrap(),
-            ),
-        };
+        end_session(&house, port).await;
+        let deliverer = deliverer(&house, port);
         assert_eq!(
             deliverer.deliver(&mut rng, house.now()).await.unwrap(),
             round,

@@ -81,6 +81,7 @@ pub struct TestHouse {
     pub clock: MockClock,
     pub store: Store,
     pub ring: Arc<KeyRing>,
+    pub clients: Arc<Clients>,
     router: Router,
     alias: Router,
     _folder: tempfile::TempDir,
@@ -169,15 +170,16 @@ impl TestHouse {
             ..hefu::outbound::Options::default()
         });
         let outbound = Arc::new(outbound.unwrap());
+        let clients = Clients::new(&settings, Some(registrar), port.is_some()).unwrap();
+        let clients = clients.served_by(&settings, &outbound, Arc::<KeyRing>::clone(&ring));
+        let clients = Arc::new(clients);
         let provider = Arc::new(ProviderHouse {
             authorities: settings
                 .mtls
                 .as_ref()
                 .and_then(|mtls| mtls.ca.as_ref())
                 .map(|path| Authorities::parse(&std::fs::read(path).unwrap()).unwrap()),
-            clients: Clients::new(&settings, Some(registrar), port.is_some())
-                .unwrap()
-                .served_by(&settings, &outbound, Arc::<KeyRing>::clone(&ring)),
+            clients: Arc::clone(&clients),
             house: House {
                 id: ISSUER.into(),
                 store: store.clone(),
@@ -199,6 +201,7 @@ impl TestHouse {
             clock,
             store,
             ring,
+            clients,
             _folder: folder,
         }
     }

@@ -2,19 +2,29 @@
 
 use std::collections::BTreeMap;
 
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use axum::body::Body;
+use axum::http::{Request, StatusCode, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hefu::authn::Factor;
-use hefu::config::provider::Provider;
+use hefu::config::provider::{Provider, Registration};
+use hefu::crypto::sha256;
+use hefu::jose::ClientSecret;
+use hefu::jose::jwe::{self, Accepted, Keys};
 use hefu::oauth::{ContentEncryption, KeyManagement, ResponseType};
+use hefu::provider::logout::Round;
+use hefu::random::RngSource;
 use serde_json::{Value, json};
 
 use super::encryption::{ClientKeys, jwks, sealed_to, verified};
+use super::logout::{back_channel, deliverer, end_session};
 use super::pointed::Site;
-use super::{Answer, Browser, ISSUER, TestHouse, basic};
+use super::{Answer, Browser, ISSUER, TestHouse, basic, encode};
 use crate::support::federation::TestKey;
 
 const CB: &str = "https://box.example/cb";
-const NO_KEY: &str =
-    "the client's key set holds no usable key for the encryption that the client registered";
+const NO_KEY: &str = "the client has no usable key for the encryption that it registered";
 const ECDH: (KeyManagement, ContentEncryption) =
     (KeyManagement::EcdhEs, ContentEncryption::A128CbcHs256);
 
@@ -220,4 +230,207 @@ async fn request_objects_behind_an_address_may_be_encrypted() {
             ),
         }
     }
+}
+
+/// What `secret` opens, under these algorithms alone.
+async fn opened_under(
+    secret: &str,
+    sealed: &str,
+    alg: KeyManagement,
+    enc: ContentEncryption,
+) -> String {
+    let accepted = Accepted {
+        algorithms: &[alg],
+        encryptions: &[enc],
+        limit: 100_000,
+    };
+    let secret = ClientSecret::new(secret.to_owned());
+    let mut rng = RngSource::System.rng();
+    let opened = jwe::decrypt(sealed, Keys::Secret(&secret), &accepted, &mut rng).await;
+    String::from_utf8(opened.unwrap().plaintext.reveal().clone()).unwrap()
+}
+
+/// OIDC Core 10.2: the key is the left of a hash of the secret.
+#[tokio::test]
+async fn a_secret_that_both_hold_encrypts() {
+    let site = Site::start().await;
+    let registered = json!({"id_token_encrypted_response_alg": "dir", "id_token_encrypted_response_enc": "A256GCM",
+        "userinfo_encrypted_response_alg": "A128KW", "userinfo_encrypted_response_enc": "A256CBC-HS512"});
+    let house = house(&site, &registered, |_| {}).await;
+    let mut browser = signed_in(&house).await;
+    let told = ask(&mut browser, "id_token token").await.told_in_fragment();
+    // Without hefu's own reader.
+    let parts: Vec<&str> = text(&told, "id_token").split('.').collect();
+    let bytes = |i: usize| URL_SAFE_NO_PAD.decode(parts[i]).unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&bytes(0)).unwrap(),
+        json!({"alg": "dir", "enc": "A256GCM", "cty": "JWT"})
+    );
+    assert_eq!(parts[1], "");
+    let key = UnboundKey::new(&AES_256_GCM, &sha256(b"box secret")).unwrap();
+    let nonce = Nonce::try_assume_unique_for_key(&bytes(2)).unwrap();
+    let mut content = [bytes(3), bytes(4)].concat();
+    let plain = LessSafeKey::new(key).open_in_place(nonce, Aad::from(parts[0]), &mut content);
+    let signed = std::str::from_utf8(plain.unwrap()).unwrap().to_owned();
+    let (_, claims) = verified(&house, &signed).await;
+    assert_eq!(
+        (&claims["aud"], &claims["nonce"]),
+        (&json!("box"), &json!("n-1"))
+    );
+
+    let answer = house.userinfo(text(&told, "access_token")).await;
+    let (alg, enc) = (KeyManagement::A128Kw, ContentEncryption::A256CbcHs512);
+    let told = opened_under("box secret", &answer.body, alg, enc).await;
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(told, json!({"sub": claims["sub"]}));
+}
+
+#[tokio::test]
+async fn a_secret_that_was_given_at_registration_encrypts_too() {
+    let site = Site::start().await;
+    let house = house(&site, &json!({}), |settings| {
+        settings.registration = Registration::Open;
+    })
+    .await;
+    let metadata = json!({"redirect_uris": [CB], "id_token_encrypted_response_alg": "A256KW"});
+    let request = Request::post("/register")
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(metadata.to_string()));
+    let client = house.send(request.unwrap()).await.json();
+    assert_eq!(client["id_token_encrypted_response_enc"], "A128CBC-HS256");
+    let [id, secret] = ["client_id", "client_secret"].map(|name| client[name].as_str().unwrap());
+    let person = house.citizen(true).await;
+    house.consent(&person, id, "openid").await;
+    let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
+    let code = browser.ask_plain(id, CB, &[]).await.told()["code"].clone();
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", &code),
+        ("redirect_uri", CB),
+    ];
+    let tokens = house.post("/token", &form, Some(&basic(id, secret))).await;
+    let tokens = tokens.json();
+    let (alg, enc) = (KeyManagement::A256Kw, ContentEncryption::A128CbcHs256);
+    let sealed = tokens["id_token"].as_str().unwrap();
+    let signed = opened_under(secret, sealed, alg, enc).await;
+    assert_eq!(super::payload(&signed)["aud"], id);
+}
+
+/// JARM 2.2: first signed, then encrypted; errors too, or nothing.
+#[tokio::test]
+async fn a_signed_authorization_answer_is_encrypted_besides() {
+    let (site, keys) = (Site::start().await, ClientKeys::new());
+    site.put("/jwks", "application/json", keys.jwks());
+    let registered = json!({"authorization_signed_response_alg": "ES256", "authorization_encrypted_response_alg": "ECDH-ES"});
+    let house = house(&site, &registered, |_| {}).await;
+    let mut browser = signed_in(&house).await;
+    let jwt = ("response_mode", "jwt");
+    for (more, name) in [
+        (vec![jwt], "code"),
+        (vec![jwt, ("scope", "profile")], "error"),
+        (
+            vec![jwt, ("scope", "openid phone"), ("prompt", "none")],
+            "error",
+        ),
+    ] {
+        let told = browser.ask_plain("box", CB, &more).await.told();
+        assert_eq!(told.keys().collect::<Vec<_>>(), ["response"]);
+        let claims = opened(&house, &keys, &told["response"]).await;
+        assert!(claims[name].is_string(), "{claims}");
+        assert_eq!(claims["state"], "a b&c");
+    }
+    // An answer that is not signed is as it was.
+    let told = browser.ask_plain("box", CB, &[]).await.told();
+    assert!(told.contains_key("code"), "{told:?}");
+    // Without a key there is nothing that the client could be told; and no code was made.
+    site.put(
+        "/jwks",
+        "application/json",
+        TestKey::of("protocol key").jwks(),
+    );
+    house.clock.advance(601);
+    let grants = house.count("grants").await;
+    for more in [vec![jwt], vec![jwt, ("scope", "profile")]] {
+        let page = browser.ask_plain("box", CB, &more).await;
+        assert_eq!(page.status, StatusCode::BAD_REQUEST);
+        assert_eq!(page.element("error-code"), "invalid_request");
+    }
+    assert_eq!(house.count("grants").await, grants);
+}
+
+/// RFC 9701 §5.
+#[tokio::test]
+async fn a_signed_introspection_answer_is_encrypted_besides() {
+    let (site, keys) = (Site::start().await, ClientKeys::new());
+    site.put("/jwks", "application/json", keys.jwks());
+    let registered = json!({"introspection_signed_response_alg": "ES256", "introspection_encrypted_response_alg": "ECDH-ES"});
+    let house = house(&site, &registered, |_| {}).await;
+    let told = ask(&mut signed_in(&house).await, "id_token token")
+        .await
+        .told_in_fragment();
+    let form = encode(&[("token", text(&told, "access_token"))]);
+    let introspect = async |accept: &str| {
+        let request = Request::post("/introspect")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(header::AUTHORIZATION, basic("box", "box secret"))
+            .header(header::ACCEPT, accept)
+            .body(Body::from(form.clone()));
+        house.send(request.unwrap()).await
+    };
+    let jwt = "application/token-introspection+jwt";
+    let answer = introspect(jwt).await;
+    assert_eq!(answer.headers["content-type"], jwt);
+    let claims = opened(&house, &keys, &answer.body).await;
+    let plain = introspect("application/json").await.json();
+    assert_eq!(plain["active"], true);
+    assert_eq!(claims["token_introspection"], plain);
+
+    site.put(
+        "/jwks",
+        "application/json",
+        TestKey::of("protocol key").jwks(),
+    );
+    house.clock.advance(601);
+    let refused = introspect(jwt).await;
+    assert_eq!(
+        (refused.status, refused.json()["error_description"].as_str()),
+        (StatusCode::BAD_REQUEST, Some(NO_KEY))
+    );
+}
+
+/// BCL 2.6: a client that has its ID Tokens encrypted refuses a logout token that is not.
+#[tokio::test]
+async fn a_logout_token_is_encrypted_like_an_id_token() {
+    let (site, keys) = (Site::start().await, ClientKeys::new());
+    let signing_only = TestKey::of("protocol key").jwks();
+    site.put("/jwks", "application/json", keys.jwks());
+    let registered = json!({"id_token_encrypted_response_alg": "ECDH-ES", "backchannel_logout_uri": "https://box.example/bc"});
+    let house = house(&site, &registered, |_| {}).await;
+    let told = ask(&mut signed_in(&house).await, "id_token")
+        .await
+        .told_in_fragment();
+    let id_token = opened(&house, &keys, text(&told, "id_token")).await;
+    let (port, got) = back_channel(StatusCode::OK).await;
+    // While there is no key it waits.
+    site.put("/jwks", "application/json", &signing_only);
+    house.clock.advance(601);
+    end_session(&house, port).await;
+    let (deliverer, mut rng) = (deliverer(&house, port), RngSource::System.rng());
+    let round = deliverer.deliver(&mut rng, house.now()).await.unwrap();
+    let put_off = Round {
+        put_off: 1,
+        ..Round::default()
+    };
+    assert_eq!((round, got.lock().unwrap().len()), (put_off, 0));
+    site.put("/jwks", "application/json", keys.jwks());
+    house.clock.advance(601);
+    let round = deliverer.deliver(&mut rng, house.now()).await.unwrap();
+    assert_eq!(round.delivered, 1);
+    let got = got.lock().unwrap().clone();
+    let sealed = got[0].strip_prefix("logout_token=").unwrap();
+    let claims = opened(&house, &keys, sealed).await;
+    for name in ["sub", "sid"] {
+        assert_eq!(claims[name], id_token[name], "{name}");
+    }
+    assert!(claims["events"].is_object());
 }
