@@ -390,7 +390,15 @@ pub async fn refresh(
         };
         let (grant, used_at): (String, UnixTime) =
             (before.try_get("grant_id")?, before.try_get("used_at")?);
-        if now.since(used_at) > GRACE {
+        // Only the last one can have been lost: who used a later one of this grant has had an answer.
+        let later: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM refresh_tokens WHERE grant_id = $1 AND used_at > $2 LIMIT 1",
+        )
+        .bind(&grant)
+        .bind(used_at)
+        .fetch_optional(&mut *conn)
+        .await?;
+        if now.since(used_at) > GRACE || later.is_some() {
             revoke(conn, &grant, "refresh_token_repeated", now).await?;
             return Ok(None);
         }

@@ -267,6 +267,45 @@ async fn refresh_tokens_have_siblings_for_a_moment_and_then_end_the_family() {
 }
 
 #[tokio::test]
+async fn an_earlier_refresh_token_ends_the_family_although_the_moment_has_not_passed() {
+    for_each_database(async |store| {
+        let person = account(&store).await?;
+        let (session, _) = begin(&store, &person).await?;
+        let offline = terms("openid offline_access");
+        let code = issue(&store, &person, &session.id, &offline, None)
+            .await?
+            .expect("a code");
+        let mut conn = store.read().await?;
+        let grant = grants::redeem(&mut conn, &code, &client(), NOW)
+            .await?
+            .expect("a grant");
+        let mut tokens = Vec::new();
+        for _ in 0..2 {
+            let rng = &mut rng();
+            let token = grants::issue_refresh_token(&mut conn, rng, &grant, None, LIVES, NOW);
+            tokens.push(token.await?);
+        }
+        let [first, second] = &tokens[..] else {
+            panic!("two tokens")
+        };
+        for (token, after, good) in [
+            (first, 0, true),
+            (first, 1, true), // the last one so far: a sibling
+            (second, 2, true),
+            (second, 3, true),
+            (first, 4, false), // the second was used meanwhile
+            (second, 5, false),
+        ] {
+            let now = NOW.plus(after);
+            let used = grants::refresh(&mut conn, token.reveal(), &client(), None, now).await?;
+            assert_eq!(used.is_some(), good, "after {after} seconds");
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_bound_refresh_token_is_a_strangers_without_its_key_and_one_that_stays_is_used_again() {
     for_each_database(async |store| {
         let person = account(&store).await?;
