@@ -25,10 +25,21 @@ pub const CLIENT: (&str, &str) = ("lab-one", "lab-secret-of-client-one-43-charac
 pub const REDIRECT_URI: &str = "https://rp.hefu.test/callback";
 pub const SIGNED_OUT_URI: &str = "https://rp.hefu.test/signed-out";
 
-const CITIZEN: [(&str, &str); 2] = [("username", "14000000900"), ("password", "Hefu-lab-2026")];
+/// What its only citizen types into the login form.
+pub const CITIZEN: [(&str, &str); 2] = [("username", "14000000900"), ("password", "Hefu-lab-2026")];
+
+/// How a laboratory differs from the one of `deploy/lab.toml`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// More of the provider, in TOML, after the last line of the file.
+    pub more: &'a str,
+    /// Variables of `docs/lab.md`.
+    pub environment: &'a [(&'a str, String)],
+}
 
 pub struct Lab {
     pub issuer: String,
+    environment: Vec<(String, String)>,
     address: SocketAddr,
     mtls: SocketAddr,
     folder: TempDir,
@@ -38,26 +49,32 @@ pub struct Lab {
 /// The laboratory that all tests share; gone when the test process is gone.
 pub async fn shared() -> &'static Lab {
     static LAB: OnceCell<Lab> = OnceCell::const_new();
-    LAB.get_or_init(Lab::start).await
+    LAB.get_or_init(|| Lab::start(Beside::default())).await
 }
 
 impl Lab {
-    async fn start() -> Self {
+    pub async fn start(beside: Beside<'_>) -> Self {
         let address = free_address();
+        let own = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
         let mut lab = Self {
+            environment: beside.environment.iter().map(own).collect(),
             issuer: format!("https://localhost:{}", address.port()),
             address,
             mtls: free_address(),
             folder: tempfile::tempdir().expect("a temporary folder"),
             keeper: None,
         };
+        for (name, more) in [("lab.sh", ""), ("lab.toml", beside.more)] {
+            let text = std::fs::read_to_string(deploy(name)).expect("a file of the repository");
+            write_private(&lab.own(name), &format!("{text}\n{more}"));
+        }
         let log = File::create(lab.folder.path().join("log")).expect("a log file");
         #[expect(
             clippy::zombie_processes,
             reason = "the keeper ends it when this process is gone"
         )]
         let child = lab
-            .told(Command::new("bash").arg(deploy("lab.sh")).arg(binary()))
+            .told(Command::new("bash").arg(lab.own("lab.sh")).arg(binary()))
             .stdout(log.try_clone().expect("the same file"))
             .stderr(log)
             .process_group(0)
@@ -82,6 +99,7 @@ impl Lab {
                 format!("localhost:{}", self.mtls.port()),
             )
             .env("HEFU_LAB_MTLS_LISTEN", self.mtls.to_string())
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
     }
 
@@ -110,7 +128,12 @@ impl Lab {
 
     /// The certificate authority that clients are to trust.
     pub fn ca(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.own("ca.pem")
+    }
+
+    /// A file of this laboratory's own.
+    pub fn own(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     pub fn log(&self) -> String {
@@ -124,7 +147,7 @@ impl Lab {
         let add = ["client", "add", "--client-id", client_id, "--metadata"];
         let mut command = Command::new(binary());
         command.args(add).arg(&file);
-        command.arg("--config").arg(deploy("lab.toml"));
+        command.arg("--config").arg(self.own("lab.toml"));
         let done = self.told(&mut command).output().expect("hefu runs");
         assert!(
             done.status.success(),

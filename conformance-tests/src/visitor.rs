@@ -207,6 +207,11 @@ impl Answer {
         attribute(self.element(id).1, name)
     }
 
+    /// The hidden fields of the form with this id.
+    pub fn hidden(&self, id: &str) -> Vec<(String, String)> {
+        self.form(id).hidden
+    }
+
     fn form(&self, id: &str) -> Form {
         let (_, tag, inner) = self.element(id);
         let inner = &inner[..inner.find("</form").expect("a closed form")];

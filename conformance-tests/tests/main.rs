@@ -4,4 +4,5 @@
 mod browser;
 mod clients;
 mod nodes;
+mod profiles;
 mod protocol;
