@@ -1,5 +1,7 @@
 //! `hefu federation`: why an entity is trusted or not, and whom an authority vouches for.
 
+mod policy;
+
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -33,6 +35,7 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    Policy(policy::Policy),
     /// Vouch for an entity, or change what is said about it.
     Enrol(Box<Enrol>),
     /// Stop vouching for an entity; it stops when the last statement about it expires.
@@ -131,6 +134,7 @@ impl Verb {
                 }
                 Ok(())
             }
+            Self::Policy(policy) => policy.run(),
             Self::Enrol(enrol) => enrol.run().await,
             Self::Drop {
                 subject,

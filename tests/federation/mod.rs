@@ -3,5 +3,6 @@
 mod chain;
 mod discovery;
 mod network;
+mod policy_door;
 mod registration;
 mod trust_mark;

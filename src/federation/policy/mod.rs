@@ -3,6 +3,7 @@
 //! Pure functions on parsed types: no statement, no signature, no network. What one parameter's operators mean is in
 //! `operators`; which policies meet which metadata, and in what order, is `chain`'s knowledge.
 
+pub mod case;
 pub mod operators;
 
 use std::collections::BTreeMap;
@@ -98,7 +99,7 @@ impl MetadataPolicy {
         let types = self.0.iter().map(|(entity_type, parameters)| {
             let parameters: Map<_, _> = parameters
                 .iter()
-                .map(|(name, policy)| (name.clone(), policy.to_json(name)))
+                .map(|(name, policy)| (name.clone(), policy.to_json()))
                 .collect();
             (entity_type.clone(), Value::Object(parameters))
         });

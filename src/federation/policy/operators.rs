@@ -1,7 +1,8 @@
 //! The seven standard operators (§6.1.3.1) on one metadata parameter: what they accept, which may stand together,
 //! how two merge, and what they do to a value. `MetadataPolicy` is the map around it.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -19,6 +20,8 @@ pub struct ParameterPolicy {
     subset_of: Option<Vec<Value>>,
     superset_of: Option<Vec<Value>>,
     essential: Option<bool>,
+    /// Operators of `scope` whose value was written as its string, and is told so again.
+    joined: BTreeSet<String>,
 }
 
 impl ParameterPolicy {
@@ -31,7 +34,8 @@ impl ParameterPolicy {
             let split;
             let value = match value {
                 // §6.1.3.1.8: `scope` is processed as an array, and so are operator values written as its string.
-                Value::String(scopes) if parameter == SCOPE => {
+                Value::String(scopes) if parameter == SCOPE && is_standard(name) => {
+                    policy.joined.insert(name.clone());
                     split = split_scope(scopes);
                     &split
                 }
@@ -63,6 +67,12 @@ impl ParameterPolicy {
 
     pub(super) fn merge(self, subordinate: Self) -> Result<Self, Fault> {
         let merged = Self {
+            joined: self
+                .joined
+                .union(&subordinate.joined)
+                .filter(|name| [&self, &subordinate].iter().all(|p| p.joins(name)))
+                .cloned()
+                .collect(),
             value: merge_equal("value", self.value, subordinate.value)?,
             add: merge_with(self.add, subordinate.add, union),
             default: merge_equal("default", self.default, subordinate.default)?,
@@ -106,7 +116,7 @@ impl ParameterPolicy {
         {
             current = Some(Value::Array(match current {
                 None => add.clone(),
-                Some(value) => union(array("add", value)?, add.clone()),
+                Some(value) => union(members("add", &value)?, add.clone()),
             }));
         }
         if current.is_none() {
@@ -122,19 +132,17 @@ impl ParameterPolicy {
                     "does not apply to a value of this type",
                 ));
             }
-            if !one_of.contains(value) {
+            if !contains(one_of, value) {
                 return Err(Fault::new("one_of", "the value is not among those allowed"));
             }
         }
         if let (Some(subset_of), Some(value)) = (&self.subset_of, &mut current) {
-            let present = array("subset_of", value.take())?;
+            let present = members("subset_of", value)?;
             *value = Value::Array(intersection(present, subset_of.clone()));
         }
         if let (Some(superset_of), Some(value)) = (&self.superset_of, &current) {
-            let present = value
-                .as_array()
-                .ok_or_else(|| Fault::new("superset_of", "the value is not an array"))?;
-            if !contains_all(present, superset_of) {
+            let present = members("superset_of", value)?;
+            if !contains_all(&present, superset_of) {
                 return Err(Fault::new("superset_of", "a required value is missing"));
             }
         }
@@ -153,32 +161,43 @@ impl ParameterPolicy {
         self.one_of.as_deref().or(self.subset_of.as_deref())
     }
 
-    pub(super) fn to_json(&self, parameter: &str) -> Value {
-        let mut operators = Map::new();
-        let arrays = [
-            ("add", &self.add),
-            ("one_of", &self.one_of),
-            ("subset_of", &self.subset_of),
-            ("superset_of", &self.superset_of),
+    pub(super) fn to_json(&self) -> Value {
+        let array = |values: &Option<Vec<Value>>| values.clone().map(Value::Array);
+        let operators = [
+            ("value", self.value.clone()),
+            ("add", array(&self.add)),
+            ("default", self.default.clone()),
+            ("one_of", array(&self.one_of)),
+            ("subset_of", array(&self.subset_of)),
+            ("superset_of", array(&self.superset_of)),
+            ("essential", self.essential.map(Value::Bool)),
         ];
-        for (name, value) in [("value", &self.value), ("default", &self.default)] {
-            if let Some(value) = value {
-                let joined = (parameter == SCOPE).then(|| join_scope(value.clone()).ok());
-                operators.insert(
-                    name.into(),
-                    joined.flatten().unwrap_or_else(|| value.clone()),
-                );
-            }
-        }
-        for (name, value) in arrays {
-            if let Some(value) = value {
-                operators.insert(name.into(), Value::Array(value.clone()));
-            }
-        }
-        if let Some(essential) = self.essential {
-            operators.insert("essential".into(), Value::Bool(essential));
-        }
-        Value::Object(operators)
+        let told = operators.into_iter().filter_map(|(name, value)| {
+            let value = value?;
+            let joined = self
+                .joined
+                .contains(name)
+                .then(|| join_scope(value.clone()));
+            Some((
+                name.to_owned(),
+                joined.and_then(Result::ok).unwrap_or(value),
+            ))
+        });
+        Value::Object(told.collect::<Map<_, _>>())
+    }
+
+    /// Whether the operator `name`, if it is here at all, was written as a string.
+    fn joins(&self, name: &str) -> bool {
+        let present = match name {
+            "value" => self.value.is_some(),
+            "add" => self.add.is_some(),
+            "default" => self.default.is_some(),
+            "one_of" => self.one_of.is_some(),
+            "subset_of" => self.subset_of.is_some(),
+            "superset_of" => self.superset_of.is_some(),
+            _ => false,
+        };
+        !present || self.joined.contains(name)
     }
 
     /// The table of §6.1.3.1: for each statement, and again after each merge.
@@ -195,7 +214,7 @@ impl ParameterPolicy {
             if self
                 .one_of
                 .as_ref()
-                .is_some_and(|one_of| !one_of.contains(value))
+                .is_some_and(|one_of| !contains(one_of, value))
             {
                 return Err(Fault::new("value", "is not among one_of"));
             }
@@ -335,15 +354,42 @@ fn merge_equal(operator: &str, a: Option<Value>, b: Option<Value>) -> Result<Opt
 fn equal(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Array(a), Value::Array(b)) => contains_all(a, b) && contains_all(b, a),
-        _ => a == b,
+        _ => same(a) == same(b),
+    }
+}
+
+/// What a value is compared as: 1 and 1.0 are one number (RFC 8259 §6 knows no integers).
+fn same(value: &Value) -> Cow<'_, Value> {
+    let inner = |value: &Value| same(value).into_owned();
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            // Written without a fraction when there is none.
+            let whole = number
+                .as_f64()
+                .and_then(|n| n.to_string().parse::<i64>().ok());
+            whole.map_or(Cow::Borrowed(value), |whole| Cow::Owned(whole.into()))
+        }
+        Value::Array(values) => Cow::Owned(values.iter().map(inner).collect()),
+        Value::Object(members) => {
+            let members = members
+                .iter()
+                .map(|(name, value)| (name.clone(), inner(value)));
+            Cow::Owned(Value::Object(members.collect()))
+        }
+        _ => Cow::Borrowed(value),
     }
 }
 
 // Strangers choose the lengths, so these are linear.
 
+fn contains(set: &[Value], item: &Value) -> bool {
+    let item = same(item);
+    set.iter().any(|value| same(value) == item)
+}
+
 fn contains_all(set: &[Value], items: &[Value]) -> bool {
-    let set: HashSet<&Value> = set.iter().collect();
-    items.iter().all(|item| set.contains(item))
+    let set: HashSet<Cow<'_, Value>> = set.iter().map(same).collect();
+    items.iter().all(|item| set.contains(&same(item)))
 }
 
 fn union(mut a: Vec<Value>, b: Vec<Value>) -> Vec<Value> {
@@ -353,14 +399,18 @@ fn union(mut a: Vec<Value>, b: Vec<Value>) -> Vec<Value> {
 
 /// Keeps the order of `a`.
 fn intersection(a: Vec<Value>, b: Vec<Value>) -> Vec<Value> {
-    let b: HashSet<Value> = b.into_iter().collect();
-    dedup(a.into_iter().filter(|value| b.contains(value)).collect())
+    let b: HashSet<Cow<'_, Value>> = b.iter().map(same).collect();
+    dedup(
+        a.into_iter()
+            .filter(|value| b.contains(&same(value)))
+            .collect(),
+    )
 }
 
 fn dedup(values: Vec<Value>) -> Vec<Value> {
     let mut seen = HashSet::new();
     values
         .into_iter()
-        .filter(|value| seen.insert(value.clone()))
+        .filter(|value| seen.insert(same(value).into_owned()))
         .collect()
 }
