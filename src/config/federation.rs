@@ -1,5 +1,6 @@
 //! `[entity.federation]`: where an entity stands in the federation.
 
+use std::num::{NonZeroU8, NonZeroU16};
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -13,10 +14,26 @@ pub struct Federation {
     pub authority_hints: Vec<String>,
     /// Whom this entity trusts, known out of band.
     pub trust_anchors: Vec<TrustAnchor>,
+    /// Anchors that this entity lets others know it trusts (OpenID Federation 1.0 §3.1.2), in its configuration.
+    pub trust_anchor_hints: Vec<String>,
+    pub resolution: Resolution,
     pub organization_name: Option<String>,
     pub contacts: Vec<String>,
     /// Seconds that the entity configuration lives.
     pub entity_configuration_lifetime: Option<i64>,
+}
+
+/// How far one search for a trust chain may go (§18.1). What is absent has the value of `federation::resolve::Limits`.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Resolution {
+    /// Entities in one chain, the anchor included.
+    pub max_depth: Option<NonZeroU8>,
+    /// `authority_hints` of one entity that are looked at.
+    pub max_hints: Option<NonZeroU8>,
+    /// Documents that are fetched.
+    pub max_fetches: Option<NonZeroU16>,
+    pub seconds: Option<NonZeroU16>,
 }
 
 /// A trust anchor: its identifier and the keys it was met with.

@@ -206,6 +206,14 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
                 "federation.authority_hints is empty: only an anchor has no superior".to_owned(),
             );
         }
+        if raw.federation.authority_hints.is_empty()
+            && !raw.federation.trust_anchor_hints.is_empty()
+        {
+            say(
+                whole.clone(),
+                "federation.trust_anchor_hints: an anchor without superiors has none".to_owned(),
+            );
+        }
         for (i, trusted) in raw.federation.trust_anchors.iter().enumerate() {
             if trusted.jwks.is_some() == trusted.jwks_file.is_some() {
                 say(
@@ -360,6 +368,15 @@ federation.authority_hints = ["https://anchor.example.cn"]
             edit("[\"https://anchor.example.cn\"]", "[]")[0]
                 .starts_with("line 7: federation.authority_hints")
         );
+        assert!(
+            edit(
+                "federation.authority_hints = [\"https://anchor.example.cn\"]",
+                "federation.trust_anchor_hints = [\"https://anchor.example.cn\"]"
+            )[1]
+            .contains("trust_anchor_hints")
+        );
+        assert!(edit("vault = ", "federation.resolution.max_depth = 0\nvault = ").len() == 1);
+        assert!(edit("vault = ", "federation.resolution.max_depth = 12\nvault = ").is_empty());
         assert!(edit("\n[[entity]]", "\n[entity.portal]\n[[entity]]").len() == 1);
         assert!(
             edit("name = \"id\"", "name = \"id\"\nportal.provider = \"x\"")[0]

@@ -2,19 +2,21 @@
 //! the metadata that its superiors let it have.
 //!
 //! Every check leaves a line in the trace, so that `explain` can tell an operator, hop by hop, what held and what did
-//! not. Where the statements come from is no matter here: `resolve` finds them.
+//! not; the checks are in `checks`. Where the statements come from is no matter here: `resolve` finds them.
 
+mod checks;
+
+use std::borrow::Borrow;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
 pub use crate::federation::check::{ChainError, Check, Hop, Trace};
-use crate::federation::constraints::Constraints;
-use crate::federation::entity::{EntityId, OPENID_PROVIDER, Schemes};
+use crate::federation::entity::{EntityId, Schemes};
 use crate::federation::policy::MetadataPolicy;
-use crate::federation::statement::{EntityStatement, Failure, Rules, Step};
-use crate::jose::{Jwk, JwkSet};
+use crate::federation::statement::{EntityStatement, Failure, Reading, Rules, Step};
+use crate::jose::JwkSet;
 
 /// A trust anchor as an operator configured it: identifier and keys, both out of band.
 #[derive(Debug, Clone)]
@@ -58,6 +60,23 @@ impl Anchors {
         self.0.iter().position(|anchor| anchor.id == *id)
     }
 
+    /// The same anchors, those first that the subject itself names as its own (§3.1.2 `trust_anchor_hints`); our order
+    /// decides among them, and among the others.
+    #[must_use]
+    pub fn preferring(&self, hints: &[EntityId]) -> Self {
+        let (mut first, others): (Vec<_>, Vec<_>) = self
+            .0
+            .iter()
+            .cloned()
+            .partition(|anchor| hints.contains(&anchor.id));
+        first.extend(others);
+        Self(first)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Anchor> {
+        self.0.iter()
+    }
+
     pub fn ids(&self) -> impl Iterator<Item = &EntityId> {
         self.0.iter().map(|anchor| &anchor.id)
     }
@@ -90,61 +109,69 @@ pub struct TrustChain {
 
 impl TrustChain {
     /// Validates a chain that somebody handed in: subject's configuration first, towards the anchor; the anchor's own
-    /// configuration may be absent (§4).
+    /// configuration may be absent (§4). Stops at the first statement, and then at the first check, that fails.
     pub fn parse(
         tokens: &[impl AsRef<str>],
         anchors: &Anchors,
         rules: &Rules,
         now: UnixTime,
     ) -> Result<Self, ChainError> {
-        let mut trace = Trace::default();
-        if tokens.is_empty() || tokens.len() > rules.max_statements {
-            return Err(trace.fail(
-                0,
-                Failure::new(Step::Form, "the chain has no bearable length"),
-            ));
-        }
-        let mut statements = Vec::with_capacity(tokens.len());
-        for (hop, token) in tokens.iter().enumerate() {
-            match EntityStatement::parse(token.as_ref(), rules, now) {
-                Ok(statement) => statements.push(Arc::new(statement)),
-                Err(failure) => return Err(trace.fail_alone(hop, failure)),
+        bearable(tokens.len(), rules)?;
+        let mut readings = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            let reading = Reading::of(token.as_ref(), rules, now);
+            let goes_on = reading.is_sound();
+            readings.push(reading);
+            if !goes_on {
+                break;
             }
         }
-        Self::from_statements(statements, anchors, rules, now)
+        Self::judge(&readings, anchors, rules, now, Thoroughness::FirstFailure)
     }
 
-    /// Validates statements that were already read. Cheap checks first, signatures next, then constraints and policies.
-    pub fn from_statements(
-        statements: Vec<Arc<EntityStatement>>,
+    /// The same, but makes every check that can still be made after others failed: what an operator is told.
+    pub fn examine(
+        tokens: &[impl AsRef<str>],
         anchors: &Anchors,
         rules: &Rules,
         now: UnixTime,
     ) -> Result<Self, ChainError> {
-        let mut trace = Trace::of(&statements);
-        let outcome = Checks {
-            statements: &statements,
-            anchors,
-            rules,
-            now,
-            trace: &mut trace,
-        }
-        .run();
+        bearable(tokens.len(), rules)?;
+        let readings: Vec<_> = tokens
+            .iter()
+            .map(|token| Reading::of(token.as_ref(), rules, now))
+            .collect();
+        Self::judge(&readings, anchors, rules, now, Thoroughness::EveryFailure)
+    }
+
+    /// Judges statements that were read already. Cheap checks first, signatures next, then constraints and policies.
+    pub fn judge<R: Borrow<Reading>>(
+        readings: &[R],
+        anchors: &Anchors,
+        rules: &Rules,
+        now: UnixTime,
+        thoroughness: Thoroughness,
+    ) -> Result<Self, ChainError> {
+        bearable(readings.len(), rules)?;
+        let readings: Vec<&Reading> = readings.iter().map(Borrow::borrow).collect();
+        let (outcome, trace) = checks::run(&readings, anchors, rules, now, thoroughness);
         match outcome {
-            Ok(Outcome {
-                anchor,
-                metadata,
-                policy,
-                expires_at,
-            }) => Ok(Self {
-                statements,
-                anchor,
-                metadata,
-                policy,
-                expires_at,
+            Ok(outcome) => Ok(Self {
+                statements: readings
+                    .iter()
+                    .filter_map(|reading| reading.statement().cloned())
+                    .collect(),
+                anchor: outcome.anchor,
+                metadata: outcome.metadata,
+                policy: outcome.policy,
+                expires_at: outcome.expires_at,
                 trace,
             }),
-            Err(Located { hop, failure }) => Err(trace.fail(hop, failure)),
+            Err((hop, failure)) => Err(ChainError {
+                hop,
+                failure,
+                trace,
+            }),
         }
     }
 
@@ -226,291 +253,25 @@ impl TrustChain {
     }
 }
 
-impl ChainError {
-    /// A chain that cannot be judged because the statement at `hop` is missing or of no use.
-    pub(super) fn missing(before: &[Arc<EntityStatement>], hop: usize, failure: Failure) -> Self {
-        Trace::of(before).fail_alone(hop, failure)
-    }
+/// How far a judgement goes once something has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Thoroughness {
+    /// For a login: no signature is verified for a chain that is lost already.
+    FirstFailure,
+    /// For an operator: everything that is wrong.
+    EveryFailure,
 }
 
-impl Trace {
-    /// Statements that were read: every check of `Step::STATEMENT` held.
-    pub(super) fn of(statements: &[Arc<EntityStatement>]) -> Self {
-        let hops = statements.iter().map(|statement| Hop {
-            iss: statement.iss.to_string(),
-            sub: statement.sub.to_string(),
-            expires_at: Some(statement.exp),
-            kid: statement.kid.clone(),
-            alg: statement.alg.to_string(),
-            checks: Step::STATEMENT
-                .iter()
-                .map(|step| Check::held(*step))
-                .collect(),
-        });
-        Self {
-            hops: hops.collect(),
-        }
+fn bearable(length: usize, rules: &Rules) -> Result<(), ChainError> {
+    if (1..=rules.max_statements).contains(&length) {
+        return Ok(());
     }
-}
-
-struct Checks<'a> {
-    statements: &'a [Arc<EntityStatement>],
-    anchors: &'a Anchors,
-    rules: &'a Rules,
-    now: UnixTime,
-    trace: &'a mut Trace,
-}
-
-struct Outcome {
-    anchor: EntityId,
-    metadata: Map<String, Value>,
-    policy: MetadataPolicy,
-    expires_at: UnixTime,
-}
-
-struct Located {
-    hop: usize,
-    failure: Failure,
-}
-
-fn at(hop: usize) -> impl FnOnce(Failure) -> Located {
-    move |failure| Located { hop, failure }
-}
-
-impl Checks<'_> {
-    fn run(mut self) -> Result<Outcome, Located> {
-        self.shape()?;
-        self.links()?;
-        self.hints()?;
-        let anchor = self.anchor()?;
-        self.signatures(&anchor)?;
-        self.constraints()?;
-        let policy = self.policies()?;
-        let metadata = self.metadata(&policy)?;
-        let expires_at = self
-            .statements
-            .iter()
-            .map(|s| s.exp)
-            .min()
-            .unwrap_or_default();
-        Ok(Outcome {
-            anchor: anchor.id,
-            metadata,
-            policy,
-            expires_at,
-        })
-    }
-
-    /// ES[0] is a configuration; those between are subordinate statements; the last may be the anchor's configuration.
-    fn shape(&mut self) -> Result<(), Located> {
-        let last = self.statements.len().saturating_sub(1);
-        if self.statements.is_empty() || self.statements.len() > self.rules.max_statements {
-            return Err(at(0)(Failure::new(
-                Step::Form,
-                "the chain has no bearable length",
-            )));
-        }
-        for (hop, statement) in self.statements.iter().enumerate() {
-            // A cached statement may have expired since it was read.
-            statement
-                .check_expiry(self.rules, self.now)
-                .map_err(at(hop))?;
-            let is_configuration = statement.iss == statement.sub;
-            let fits = match hop {
-                0 => is_configuration,
-                _ if hop == last => true,
-                _ => !is_configuration,
-            };
-            if !fits {
-                let reason = "the chain must run from the subject's configuration through subordinate statements";
-                return Err(at(hop)(Failure::new(Step::Issuer, reason)));
-            }
-        }
-        Ok(())
-    }
-
-    /// §4: ES[j].iss = ES[j+1].sub.
-    fn links(&mut self) -> Result<(), Located> {
-        for (hop, pair) in self.statements.windows(2).enumerate() {
-            if pair[0].iss != pair[1].sub {
-                let reason = format!(
-                    "issued by {}, but the next statement is about {}",
-                    pair[0].iss, pair[1].sub
-                );
-                return Err(at(hop)(Failure::new(Step::Link, reason)));
-            }
-            self.trace.held(hop, Step::Link);
-        }
-        // The same entity twice is a loop (§17.1).
-        let mut seen = std::collections::HashSet::new();
-        for (hop, statement) in self.statements.iter().enumerate().skip(1) {
-            if statement.iss != statement.sub && !seen.insert(&statement.sub) {
-                return Err(at(hop)(Failure::new(
-                    Step::Link,
-                    format_args!("{} appears twice", statement.sub),
-                )));
-            }
-        }
-        Ok(())
-    }
-
-    /// §3.2: the superior is one that the subject itself names. Of the entities between, the chain has no configuration.
-    fn hints(&mut self) -> Result<(), Located> {
-        let Some(superior) = self.statements.get(1) else {
-            return Ok(());
-        };
-        let hints = self.statements[0]
-            .configuration()
-            .map(|c| c.authority_hints.as_slice());
-        if superior.iss != superior.sub && !hints.unwrap_or_default().contains(&superior.iss) {
-            let reason = format!(
-                "{} is not among the authority_hints of {}",
-                superior.iss, superior.sub
-            );
-            return Err(at(1)(Failure::new(Step::AuthorityHints, reason)));
-        }
-        self.trace.held(1, Step::AuthorityHints);
-        Ok(())
-    }
-
-    fn anchor(&mut self) -> Result<Anchor, Located> {
-        let hop = self.statements.len() - 1;
-        let last = &self.statements[hop];
-        match self.anchors.find(&last.iss) {
-            Some(anchor) => {
-                self.trace.held(hop, Step::Anchor);
-                Ok(anchor.clone())
-            }
-            None => Err(at(hop)(Failure::new(
-                Step::Anchor,
-                format_args!("{} is not a configured trust anchor", last.iss),
-            ))),
-        }
-    }
-
-    fn signatures(&mut self, anchor: &Anchor) -> Result<(), Located> {
-        for (hop, statement) in self.statements.iter().enumerate() {
-            // The last one with the keys that were configured, not merely with its own (§4).
-            let keys = match self.statements.get(hop + 1) {
-                Some(next) => &next.jwks,
-                None => &anchor.jwks,
-            };
-            if hop == 0 && self.statements.len() > 1 {
-                // Both the subject's own set and its superior's must hold the key; the same key, so one verification.
-                let own = statement.jwks.find(&statement.kid);
-                let vouched = keys.find(&statement.kid);
-                if own.is_none() {
-                    statement.verify(&statement.jwks).map_err(at(hop))?;
-                }
-                let same =
-                    own.is_some() && own.map(Jwk::thumbprint) == vouched.map(Jwk::thumbprint);
-                if !same {
-                    let reason = format!(
-                        "{} does not vouch for the key {:?}",
-                        self.statements[1].iss, statement.kid
-                    );
-                    return Err(at(hop)(Failure::new(Step::Pinned, reason)));
-                }
-                // As the superior describes the key: its `use` and `alg` count.
-                statement.verify(keys).map_err(at(hop))?;
-                self.trace.held(hop, Step::Key);
-                self.trace.held(hop, Step::Signature);
-                self.trace.held(hop, Step::Pinned);
-                continue;
-            }
-            statement.verify(keys).map_err(at(hop))?;
-            self.trace.held(hop, Step::Key);
-            self.trace.held(hop, Step::Signature);
-        }
-        Ok(())
-    }
-
-    /// §6.2: every statement's constraints independently, about everything below its issuer.
-    fn constraints(&mut self) -> Result<(), Located> {
-        for hop in 1..self.statements.len() {
-            let Some(subordinate) = self.statements[hop].subordinate() else {
-                continue;
-            };
-            let constraints: &Constraints = &subordinate.constraints;
-            constraints
-                .check_path_length(hop - 1)
-                .map_err(|e| at(hop)(Failure::new(Step::PathLength, e)))?;
-            self.trace.held(hop, Step::PathLength);
-            for below in &self.statements[1..=hop] {
-                constraints
-                    .check_name(&below.sub.host())
-                    .map_err(|e| at(hop)(Failure::new(Step::Naming, e)))?;
-            }
-            self.trace.held(hop, Step::Naming);
-        }
-        Ok(())
-    }
-
-    /// §6.1.4.1: from the anchor's statement down to the immediate superior's.
-    fn policies(&mut self) -> Result<MetadataPolicy, Located> {
-        let mut merged = MetadataPolicy::default();
-        for hop in (1..self.statements.len()).rev() {
-            let Some(subordinate) = self.statements[hop].subordinate() else {
-                continue;
-            };
-            // hefu implements the standard operators only.
-            if let Some(name) = subordinate.critical_operators.first() {
-                let reason = format!("the critical policy operator {name} is not understood");
-                return Err(at(hop)(Failure::new(Step::Policy, reason)));
-            }
-            merged = merged
-                .merge(subordinate.policy.clone())
-                .map_err(|e| at(hop)(Failure::new(Step::Policy, e)))?;
-            self.trace.held(hop, Step::Policy);
-        }
-        Ok(merged)
-    }
-
-    /// §3.1.1, §6.1.4.2, §6.2.3, in their order.
-    fn metadata(&mut self, policy: &MetadataPolicy) -> Result<Map<String, Value>, Located> {
-        let subject = &self.statements[0];
-        let mut metadata = subject.metadata.clone();
-        if let Some(superior) = self.statements.get(1).filter(|s| s.subordinate().is_some()) {
-            overlay(&mut metadata, &superior.metadata);
-        }
-        for statement in &self.statements[1..] {
-            if let Some(subordinate) = statement.subordinate() {
-                subordinate.constraints.remove_types(&mut metadata);
-            }
-        }
-        let fail = |reason: &dyn std::fmt::Display| at(0)(Failure::new(Step::Metadata, reason));
-        policy.apply(&mut metadata).map_err(|e| fail(&e))?;
-        for (entity_type, members) in &metadata {
-            let members = members.as_object().into_iter().flatten();
-            if let Some((name, _)) = members.clone().find(|(_, value)| value.is_null()) {
-                return Err(fail(&format!("{entity_type}.{name} is null")));
-            }
-        }
-        // §5.1.3, §5.1.4: these name their own issuer.
-        for entity_type in [OPENID_PROVIDER, "oauth_authorization_server"] {
-            let issuer = metadata
-                .get(entity_type)
-                .and_then(|members| members.get("issuer"));
-            if issuer.is_some_and(|issuer| issuer.as_str() != Some(subject.sub.as_str())) {
-                return Err(fail(&format!(
-                    "{entity_type}.issuer is not the entity identifier"
-                )));
-            }
-        }
-        self.trace.held(0, Step::Metadata);
-        Ok(metadata)
-    }
-}
-
-/// §3.1.1: the superior's parameters replace the subject's one by one, and only for types that the subject declares.
-fn overlay(metadata: &mut Map<String, Value>, superior: &Map<String, Value>) {
-    for (entity_type, members) in superior {
-        if let (Some(Value::Object(own)), Value::Object(given)) =
-            (metadata.get_mut(entity_type), members)
-        {
-            for (name, value) in given {
-                own.insert(name.clone(), value.clone());
-            }
-        }
-    }
+    let failure = Failure::new(Step::Form, "the chain has no bearable length");
+    let mut trace = Trace::default();
+    trace.failed(0, &failure);
+    Err(ChainError {
+        hop: 0,
+        failure,
+        trace,
+    })
 }

@@ -136,7 +136,7 @@ pub struct Trace {
 }
 
 /// One statement of a chain and the checks it went through.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Hop {
     pub iss: String,
     pub sub: String,
@@ -154,72 +154,61 @@ pub struct Check {
 }
 
 impl Trace {
+    /// Notes a check that held, unless it failed already in another respect.
     pub(super) fn held(&mut self, hop: usize, step: Step) {
         if let Some(hop) = self.hops.get_mut(hop) {
-            hop.checks.push(Check::held(step));
+            hop.held(step);
         }
     }
 
-    pub(super) fn fail(mut self, hop: usize, failure: Failure) -> ChainError {
+    pub(super) fn failed(&mut self, hop: usize, failure: &Failure) {
         while self.hops.len() <= hop {
-            self.hops.push(Hop::unread());
+            self.hops.push(Hop::default());
         }
-        let checks = &mut self.hops[hop].checks;
-        checks.retain(|check| check.step != failure.step);
-        checks.push(Check {
-            step: failure.step,
-            failure: Some(failure.reason.clone()),
-        });
-        ChainError {
-            hop,
-            failure,
-            trace: self,
-        }
+        self.hops[hop].failed(failure);
     }
 
-    /// A statement that failed by itself: the steps before the failing one held.
-    pub(super) fn fail_alone(&mut self, hop: usize, failure: Failure) -> ChainError {
-        let mut trace = std::mem::take(self);
-        while trace.hops.len() <= hop {
-            trace.hops.push(Hop::unread());
-        }
-        trace.hops[hop].checks = Step::STATEMENT
-            .iter()
-            .filter(|step| **step < failure.step)
-            .map(|step| Check::held(*step))
-            .collect();
-        trace.fail(hop, failure)
+    /// Whether the check `step` of the statement `hop` failed.
+    pub(super) fn has_failed(&self, hop: usize, step: Step) -> bool {
+        self.hops.get(hop).is_some_and(|hop| hop.has_failed(step))
     }
 }
 
 impl Hop {
-    pub(super) fn unread() -> Self {
-        Self {
-            iss: String::new(),
-            sub: String::new(),
-            expires_at: None,
-            kid: String::new(),
-            alg: String::new(),
-            checks: Vec::new(),
+    pub(super) fn held(&mut self, step: Step) {
+        if !self.checks.iter().any(|check| check.step == step) {
+            self.checks.push(Check {
+                step,
+                failure: None,
+            });
         }
+    }
+
+    pub(super) fn failed(&mut self, failure: &Failure) {
+        let check = Check {
+            step: failure.step,
+            failure: Some(failure.reason.clone()),
+        };
+        self.checks
+            .retain(|known| known.step != check.step || known.failure.is_some());
+        if !self.checks.contains(&check) {
+            self.checks.push(check);
+        }
+    }
+
+    pub(super) fn has_failed(&self, step: Step) -> bool {
+        let failed = |check: &Check| check.step == step && check.failure.is_some();
+        self.checks.iter().any(failed)
     }
 }
 
-impl Check {
-    pub(super) fn held(step: Step) -> Self {
-        Self {
-            step,
-            failure: None,
-        }
-    }
-}
-
-/// The chain is not valid: which statement, which check, and what held before it.
+/// The chain is not valid: which statement, which check, and what held and failed besides.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("statement {hop}: {failure}")]
 pub struct ChainError {
     /// Counted from the subject's configuration, 0.
     pub hop: usize,
+    /// The first one, in the order of the checks; the trace holds the others.
     pub failure: Failure,
     pub trace: Trace,
 }

@@ -73,6 +73,8 @@ impl Constraints {
     /// §6.2.2: asked for the host of every subordinate below the setter.
     pub fn check_name(&self, host: &str) -> Result<(), ConstraintError> {
         let host = host.to_ascii_lowercase();
+        // The final dot says only that a name is complete; it must not lead past an excluded one.
+        let host = host.strip_suffix('.').map_or(host.clone(), str::to_owned);
         let matches = |names: &[String]| names.iter().any(|name| name_matches(name, &host));
         if matches(&self.naming.excluded) {
             return Err(ConstraintError::NameExcluded(host));
@@ -144,7 +146,10 @@ fn ascii_name(name: &str) -> Result<String, ConstraintError> {
         None => ("", name),
     };
     match url::Host::parse(host).map_err(|_| malformed())? {
-        url::Host::Domain(host) => Ok(format!("{dot}{host}")),
+        url::Host::Domain(host) => {
+            let host = host.strip_suffix('.').unwrap_or(&host);
+            Ok(format!("{dot}{host}"))
+        }
         // RFC 5280 §4.2.1.10: a constraint names a host or a domain; an address matches no permitted name, but
         // excluding one is meant seriously.
         address if dot.is_empty() => Ok(address.to_string()),
@@ -183,6 +188,8 @@ mod tests {
             (".example", "example", false),
             (".example", "badexample", false),
             (".Example", "host.example", true),
+            ("host.example", "host.example.", true),
+            (".example.", "host.example", true),
             (".粤.example", "gd.xn--ruw.example", false),
             ("粤.example", "xn--t6t.example", false),
             (".1", "10.0.0.1", false),
@@ -232,6 +239,7 @@ mod tests {
             Constraints::parse(&json!({"naming_constraints": {"excluded": ["a.example"]}}))
                 .unwrap();
         assert!(excluded.check_name("b.example").is_ok());
+        assert!(excluded.check_name("a.example.").is_err());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::federation::chain::{Hop, Trace, TrustChain};
 use crate::federation::entity::EntityId;
-use crate::federation::statement::{Failure, Step};
+use crate::federation::statement::{Reading, Step};
 
 /// What was tried for one subject, and what came of it.
 #[derive(Debug, Clone)]
@@ -70,13 +70,10 @@ impl Explanation {
     }
 
     /// The subject's own configuration was of no use.
-    pub(super) fn refused(&mut self, subject: &EntityId, failure: &Failure) {
-        let mut trace = Trace::default().fail_alone(0, failure.clone()).trace;
-        if let Some(hop) = trace.hops.first_mut() {
-            hop.iss = subject.to_string();
-            hop.sub = subject.to_string();
-        }
-        self.chains.push(trace);
+    pub(super) fn refused(&mut self, reading: &Reading) {
+        self.chains.push(Trace {
+            hops: vec![reading.hop().clone()],
+        });
     }
 
     /// Plain text, one line per check. Names of strangers are printed escaped: they may hold control characters.

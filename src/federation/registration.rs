@@ -81,6 +81,15 @@ pub struct ResolvedRelyingParty {
     keys_at: UnixTime,
 }
 
+/// Trust chains that came with a request (§4.3, §4.4). Nobody has verified them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HintedChains {
+    /// From the client to an anchor.
+    pub trust_chain: Vec<String>,
+    /// From this provider to the same anchor.
+    pub peer_trust_chain: Option<Vec<String>>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SubjectType {
     Public,
@@ -135,19 +144,30 @@ impl Registrar {
         EntityId::parse(client_id, self.resolver.rules().schemes).ok()
     }
 
-    /// The relying party `client_id`. `hinted_chain` is the `trust_chain` header of its request object, if there is one;
-    /// it is verified like any chain.
+    /// The relying party `client_id`. `hinted` are the chains in the header of its request object, if there are any; they
+    /// are verified like any chain.
     pub async fn client(
         &self,
         client_id: &EntityId,
-        hinted_chain: Option<&[String]>,
+        hinted: Option<&HintedChains>,
         now: UnixTime,
     ) -> Result<Arc<ResolvedRelyingParty>, RegistrationError> {
-        let chain = self
-            .resolver
-            .resolve(client_id, hinted_chain, now)
-            .await
-            .map_err(|error| RegistrationError::from(&*error))?;
+        let chain = match hinted {
+            Some(HintedChains {
+                trust_chain,
+                peer_trust_chain: Some(peer),
+            }) => {
+                let anchor = self.common_anchor(client_id, trust_chain, peer, now)?;
+                self.resolver
+                    .resolve_to_with(client_id, &anchor, trust_chain, now)
+                    .await
+            }
+            hinted => {
+                let chain = hinted.map(|hinted| hinted.trust_chain.as_slice());
+                self.resolver.resolve(client_id, chain, now).await
+            }
+        };
+        let chain = chain.map_err(|error| RegistrationError::from(&*error))?;
         if let Some(known) = self.current(&chain, now).await {
             return Ok(known);
         }
@@ -163,6 +183,38 @@ impl Registrar {
             .insert(client_id.clone(), Arc::clone(&client))
             .await;
         Ok(client)
+    }
+
+    /// §4.4: the anchor at which the client's chain and ours, as the client sees it, end: it decides whose metadata and
+    /// policy count. Both must hold, and end at the same one.
+    fn common_anchor(
+        &self,
+        client_id: &EntityId,
+        own: &[String],
+        peer: &[String],
+        now: UnixTime,
+    ) -> Result<EntityId, RegistrationError> {
+        let refuse = |reason: String| RegistrationError {
+            client_id: client_id.clone(),
+            code: ErrorCode::InvalidTrustChain,
+            explanation: Arc::new(Explanation::failed(client_id, &reason)),
+            reason,
+        };
+        let anchors = self.resolver.anchors();
+        let judge = |which: &str, chain: &[String]| {
+            TrustChain::parse(chain, &anchors, self.resolver.rules(), now)
+                .map_err(|e| refuse(format!("{which}: {e}")))
+        };
+        let (own, peer) = (judge("trust_chain", own)?, judge("peer_trust_chain", peer)?);
+        if own.anchor() == peer.anchor() {
+            Ok(peer.anchor().clone())
+        } else {
+            Err(refuse(format!(
+                "trust_chain ends at {}, peer_trust_chain at {}",
+                own.anchor(),
+                peer.anchor()
+            )))
+        }
     }
 
     /// The client as it was read from this very chain, while its keys are young enough.

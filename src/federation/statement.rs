@@ -1,6 +1,8 @@
-//! Entity statements (OpenID Federation 1.0 §3): read, checked in the order of §3.2, and made.
+//! Entity statements (OpenID Federation 1.0 §3): what they hold, read in `read`, verified, and made.
 //!
 //! A statement alone proves nothing: whose key must have signed it is `chain`'s knowledge. Fetching is `resolve`'s.
+
+mod read;
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,9 +14,10 @@ use crate::crypto::{Purpose, SignError, Signer};
 pub use crate::federation::check::{Failure, Step};
 use crate::federation::constraints::Constraints;
 use crate::federation::entity::{EntityId, Schemes};
-use crate::federation::policy::{self, MetadataPolicy};
-use crate::jose::{JwkSet, JwsError, UnverifiedJws, json, jwt};
+use crate::federation::policy::MetadataPolicy;
+use crate::jose::JwkSet;
 use crate::oauth::Algorithm;
+pub use read::Reading;
 
 /// `typ` of entity configurations and subordinate statements (§15).
 pub const TYP: &str = "entity-statement+jwt";
@@ -101,79 +104,7 @@ pub struct TrustMarkEntry {
 impl EntityStatement {
     /// Reads a statement, asking everything of §3.2 that one statement alone can answer.
     pub fn parse(token: &str, rules: &Rules, now: UnixTime) -> Result<Self, Failure> {
-        let fail = |step, reason: &str| Err(Failure::new(step, reason));
-        let jws = UnverifiedJws::parse(token, rules.max_bytes)
-            .map_err(|e| Failure::new(Step::Form, e))?;
-        if !jws.header.is_typ(TYP) {
-            return fail(Step::Typ, "the typ header is not entity-statement+jwt");
-        }
-        // §4.3, §4.4: these belong to request objects and registration requests. The others would name a key of the
-        // sender's choice (RFC 7515 §4.1.2 ff.); refused rather than ignored.
-        for name in ["trust_chain", "peer_trust_chain", "jku", "jwk", "x5u"] {
-            if jws.header.members.contains_key(name) {
-                return fail(Step::Header, &format!("the header must not carry {name}"));
-            }
-        }
-        let alg = match jws.checked_algorithm(&Algorithm::FEDERATION) {
-            Ok(alg) => alg,
-            Err(e @ JwsError::Critical) => return Err(Failure::new(Step::Header, e)),
-            Err(e) => return Err(Failure::new(Step::Algorithm, e)),
-        };
-        let kid = match jws.header.kid.as_deref() {
-            Some(kid) if !kid.is_empty() => kid.to_owned(),
-            _ => return fail(Step::Kid, "the header has no kid"),
-        };
-        let claims =
-            json::parse_object(&jws.payload).map_err(|e| Failure::new(Step::Payload, e))?;
-
-        let identifier = |step, name: &'static str| {
-            let text = jwt::text(&claims, name).map_err(|e| Failure::new(step, e))?;
-            EntityId::parse(text, rules.schemes).map_err(|e| Failure::new(step, e))
-        };
-        let sub = identifier(Step::Subject, "sub")?;
-        let iss = identifier(Step::Issuer, "iss")?;
-
-        let time = |step, name: &'static str| match jwt::time(&claims, name) {
-            Ok(Some(time)) => Ok(time),
-            Ok(None) => Err(Failure::new(step, format_args!("{name} is missing"))),
-            Err(e) => Err(Failure::new(step, e)),
-        };
-        let iat = time(Step::IssuedAt, "iat")?;
-        if iat > now.plus(rules.leeway) {
-            return Err(Failure::new(
-                Step::IssuedAt,
-                format_args!("issued in the future, at {}", iat.to_rfc3339()),
-            ));
-        }
-        let exp = time(Step::Expiry, "exp")?;
-        check_expiry(exp, rules, now)?;
-
-        let jwks = claims
-            .get("jwks")
-            .ok_or_else(|| Failure::new(Step::Keys, "jwks is missing"))
-            .and_then(|jwks| JwkSet::parse_strict(jwks).map_err(|e| Failure::new(Step::Keys, e)))?;
-        check_crit(&claims)?;
-        let metadata = parse_metadata(&claims)?;
-        let kind = if iss == sub {
-            Kind::Configuration(Configuration::parse(&claims, rules.schemes)?)
-        } else {
-            Kind::Subordinate(Subordinate::parse(&claims)?)
-        };
-
-        Ok(Self {
-            iss,
-            sub,
-            iat,
-            exp,
-            jwks,
-            metadata,
-            kind,
-            kid,
-            alg,
-            input: jws.signing_input().len(),
-            signature: jws.signature().to_vec(),
-            jwt: token.into(),
-        })
+        Reading::of(token, rules, now).into_statement()
     }
 
     /// Whether `keys`, those of the issuer, hold the key that is named, and it made the signature.
@@ -269,168 +200,6 @@ pub async fn sign_typed(
         .await
 }
 
-impl Configuration {
-    fn parse(claims: &Map<String, Value>, schemes: Schemes) -> Result<Self, Failure> {
-        forbid(
-            claims,
-            "an entity configuration",
-            &[
-                "constraints",
-                "metadata_policy",
-                "metadata_policy_crit",
-                "source_endpoint",
-                "aud",
-                "trust_anchor",
-            ],
-        )?;
-        let hints = |name: &'static str| -> Result<Vec<EntityId>, Failure> {
-            let Some(value) = claims.get(name) else {
-                return Ok(Vec::new());
-            };
-            let values = value
-                .as_array()
-                .filter(|values| !values.is_empty())
-                .ok_or_else(|| malformed(name))?;
-            values
-                .iter()
-                .map(|value| {
-                    let text = value.as_str().ok_or_else(|| malformed(name))?;
-                    EntityId::parse(text, schemes).map_err(|_| malformed(name))
-                })
-                .collect()
-        };
-        Ok(Self {
-            authority_hints: hints("authority_hints")?,
-            trust_anchor_hints: hints("trust_anchor_hints")?,
-            trust_marks: parse_trust_marks(claims)?,
-            trust_mark_issuers: parse_issuers(claims)?,
-            trust_mark_owners: parse_owners(claims)?,
-        })
-    }
-}
-
-impl Subordinate {
-    fn parse(claims: &Map<String, Value>) -> Result<Self, Failure> {
-        forbid(
-            claims,
-            "a subordinate statement",
-            &[
-                "authority_hints",
-                "trust_anchor_hints",
-                "trust_marks",
-                "trust_mark_issuers",
-                "trust_mark_owners",
-                "aud",
-                "trust_anchor",
-            ],
-        )?;
-        let claim = |name| claims.get(name);
-        let constraints = claim("constraints")
-            .map(Constraints::parse)
-            .transpose()
-            .map_err(|e| Failure::new(Step::Claims, e))?;
-        // The policy's own contradictions are policy errors (§6.1.4.1), not matters of form.
-        let policy = claim("metadata_policy")
-            .map(MetadataPolicy::parse)
-            .transpose()
-            .map_err(|e| Failure::new(Step::Policy, e))?;
-        let critical_operators = claim("metadata_policy_crit")
-            .map(policy::critical_operators)
-            .transpose()
-            .map_err(|e| Failure::new(Step::Claims, e))?;
-        let source_endpoint = match claim("source_endpoint") {
-            None => None,
-            Some(Value::String(url)) => Some(url.clone()),
-            Some(_) => return Err(malformed("source_endpoint")),
-        };
-        Ok(Self {
-            constraints: constraints.unwrap_or_default(),
-            policy: policy.unwrap_or_default(),
-            critical_operators: critical_operators.unwrap_or_default(),
-            source_endpoint,
-        })
-    }
-}
-
-/// §3.1.1: entity type → object; no parameter is null.
-fn parse_metadata(claims: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    let metadata = match claims.get("metadata") {
-        None => return Ok(Map::new()),
-        Some(Value::Object(types)) => types,
-        Some(_) => return Err(malformed("metadata")),
-    };
-    for (entity_type, members) in metadata {
-        let members = members.as_object().ok_or_else(|| malformed("metadata"))?;
-        if let Some((name, _)) = members.iter().find(|(_, value)| value.is_null()) {
-            return Err(Failure::new(
-                Step::Claims,
-                format_args!("metadata.{entity_type}.{name} is null"),
-            ));
-        }
-    }
-    Ok(metadata.clone())
-}
-
-fn parse_trust_marks(claims: &Map<String, Value>) -> Result<Vec<TrustMarkEntry>, Failure> {
-    let bad = || malformed("trust_marks");
-    let Some(value) = claims.get("trust_marks") else {
-        return Ok(Vec::new());
-    };
-    value
-        .as_array()
-        .ok_or_else(bad)?
-        .iter()
-        .map(|entry| {
-            let text = |name| entry.get(name).and_then(Value::as_str).map(str::to_owned);
-            Ok(TrustMarkEntry {
-                trust_mark_type: text("trust_mark_type").ok_or_else(bad)?,
-                trust_mark: text("trust_mark").ok_or_else(bad)?,
-            })
-        })
-        .collect()
-}
-
-fn parse_issuers(claims: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    let name = "trust_mark_issuers";
-    match claims.get(name) {
-        None => Ok(Map::new()),
-        Some(Value::Object(types)) => {
-            let all_text = |value: &Value| {
-                value
-                    .as_array()
-                    .is_some_and(|issuers| issuers.iter().all(Value::is_string))
-            };
-            if types.values().all(all_text) {
-                Ok(types.clone())
-            } else {
-                Err(malformed(name))
-            }
-        }
-        Some(_) => Err(malformed(name)),
-    }
-}
-
-fn parse_owners(claims: &Map<String, Value>) -> Result<Map<String, Value>, Failure> {
-    let name = "trust_mark_owners";
-    match claims.get(name) {
-        None => Ok(Map::new()),
-        Some(Value::Object(types)) => {
-            let good = |owner: &Value| {
-                owner.get("sub").is_some_and(Value::is_string)
-                    && owner
-                        .get("jwks")
-                        .is_some_and(|jwks| JwkSet::parse_strict(jwks).is_ok())
-            };
-            if types.values().all(good) {
-                Ok(types.clone())
-            } else {
-                Err(malformed(name))
-            }
-        }
-        Some(_) => Err(malformed(name)),
-    }
-}
-
 fn check_expiry(exp: UnixTime, rules: &Rules, now: UnixTime) -> Result<(), Failure> {
     if exp.plus(rules.leeway) > now {
         Ok(())
@@ -440,66 +209,4 @@ fn check_expiry(exp: UnixTime, rules: &Rules, now: UnixTime) -> Result<(), Failu
             format_args!("expired at {}", exp.to_rfc3339()),
         ))
     }
-}
-
-/// §3.1.1 `crit`: a non-empty array of claims that are present and not the specification's. hefu understands no
-/// extension yet, so a well-formed `crit` is refused too, with another reason.
-fn check_crit(claims: &Map<String, Value>) -> Result<(), Failure> {
-    let fail = |reason: &str| Err(Failure::new(Step::Crit, reason));
-    let Some(crit) = claims.get("crit") else {
-        return Ok(());
-    };
-    let Some(names) = crit.as_array().filter(|names| !names.is_empty()) else {
-        return fail("crit is not a non-empty array");
-    };
-    let names: Option<Vec<&str>> = names.iter().map(Value::as_str).collect();
-    let Some(names) = names else {
-        return fail("crit holds something that is not a string");
-    };
-    if let Some(name) = names.iter().find(|name| DEFINED.contains(name)) {
-        return fail(&format!("crit names {name}, which needs no naming"));
-    }
-    if let Some(name) = names.iter().find(|name| !claims.contains_key(**name)) {
-        return fail(&format!("crit names {name}, which is absent"));
-    }
-    fail(&format!(
-        "the critical claims {} are not understood",
-        names.join(", ")
-    ))
-}
-
-/// The claims that §3.1 defines.
-const DEFINED: [&str; 18] = [
-    "iss",
-    "sub",
-    "iat",
-    "exp",
-    "jwks",
-    "metadata",
-    "crit",
-    "authority_hints",
-    "trust_anchor_hints",
-    "trust_marks",
-    "trust_mark_issuers",
-    "trust_mark_owners",
-    "constraints",
-    "metadata_policy",
-    "metadata_policy_crit",
-    "source_endpoint",
-    "aud",
-    "trust_anchor",
-];
-
-fn forbid(claims: &Map<String, Value>, place: &str, names: &[&str]) -> Result<(), Failure> {
-    match names.iter().find(|name| claims.contains_key(**name)) {
-        None => Ok(()),
-        Some(name) => Err(Failure::new(
-            Step::Claims,
-            format_args!("{name} does not belong in {place}"),
-        )),
-    }
-}
-
-fn malformed(name: &str) -> Failure {
-    Failure::new(Step::Claims, format_args!("{name} is malformed"))
 }

@@ -13,7 +13,7 @@ use crate::clock::UnixTime;
 use crate::config;
 use crate::crypto::Sealer;
 use crate::federation::registration::{
-    Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
+    HintedChains, Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
 };
 use crate::id::ClientId;
 use crate::jose::ClientSecret;
@@ -113,13 +113,13 @@ impl Clients {
         }
     }
 
-    /// The client `id`. `hinted_chain` is the unverified `trust_chain` of its request object. May go out to the
+    /// The client `id`. `hinted` are the unverified chains of its request object. May go out to the
     /// federation: no connection of the store may be held by the caller.
     pub async fn find(
         &self,
         store: &Store,
         id: &str,
-        hinted_chain: Option<&[String]>,
+        hinted: Option<&HintedChains>,
         now: UnixTime,
     ) -> Result<Arc<Client>, ClientError> {
         if let Some(client) = self.configured.get(id) {
@@ -133,7 +133,7 @@ impl Clients {
             .as_ref()
             .and_then(|r| Some((r, r.entity_id(id)?)))
         {
-            let party = registrar.client(&entity, hinted_chain, now).await?;
+            let party = registrar.client(&entity, hinted, now).await?;
             return Ok(self.federated(party, now)?);
         }
         let known = self.lock().get(id).cloned();

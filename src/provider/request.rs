@@ -20,7 +20,7 @@ use crate::config;
 use crate::id::ClientId;
 use crate::oauth::{Error, ErrorCode, ResponseType, Scope};
 
-pub use object::{hinted_chain, named_key};
+pub use object::{hinted_chains, named_key};
 pub use parameters::{Parameters, TOKEN_EXCHANGE};
 pub use place::{ResponseMode, Return};
 

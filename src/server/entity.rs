@@ -222,15 +222,17 @@ impl Shared {
             let jwks = JwkSet::parse_strict(&value).map_err(|e| wrong(e.to_string()))?;
             anchors.push(Anchor { id, jwks });
         }
+        let limits = ResolveLimits::default().bounded(entity.federation.resolution);
         let rules = Rules {
             schemes: self.schemes,
+            max_statements: limits.depth + 1,
             ..Rules::default()
         };
         let network = Network::new((*self.outbound).clone(), Limits::default(), self.schemes);
         let settings = Settings {
             anchors: Anchors::new(anchors),
             rules,
-            limits: ResolveLimits::default(),
+            limits,
         };
         Ok(Resolver::new(Arc::new(network), settings))
     }

@@ -408,6 +408,19 @@ fn publisher(
             .map_err(|e| settings(opened, format!("federation.authority_hints: {hint}: {e}")))?;
         authority_hints.push(hint);
     }
+    let mut claims = Map::new();
+    for hint in &federation.trust_anchor_hints {
+        EntityId::parse(hint, shared.schemes).map_err(|e| {
+            settings(
+                opened,
+                format!("federation.trust_anchor_hints: {hint}: {e}"),
+            )
+        })?;
+    }
+    if !federation.trust_anchor_hints.is_empty() {
+        let hints = federation.trust_anchor_hints.clone();
+        claims.insert("trust_anchor_hints".to_owned(), hints.into());
+    }
     let publisher = Publisher::new(
         PublisherSettings {
             id: id.clone(),
@@ -417,7 +430,7 @@ fn publisher(
                 .unwrap_or(ENTITY_CONFIGURATION_LIFETIME),
             authority_hints,
             metadata,
-            claims: Map::new(),
+            claims,
         },
         Arc::clone(&opened.house.signer),
     );

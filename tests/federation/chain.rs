@@ -291,6 +291,10 @@ fn one_change_breaks_one_check() {
                 set(d, "authority_hints", json!(["https://other.example"]));
             },
         ),
+        ("anchors without superiors", 0, 0, S::Claims, |d| {
+            d.claims.remove("authority_hints");
+            set(d, "trust_anchor_hints", json!([TOP]));
+        }),
         ("the subject names none", 0, 1, S::AuthorityHints, |d| {
             d.claims.remove("authority_hints");
         }),

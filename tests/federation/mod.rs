@@ -2,6 +2,7 @@
 
 mod chain;
 mod discovery;
+mod generated;
 mod network;
 mod policy_door;
 mod registration;

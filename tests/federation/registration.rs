@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use hefu::federation::Registrar;
-use hefu::federation::registration::SubjectType;
+use hefu::federation::registration::{HintedChains, SubjectType};
 use hefu::oauth::{Algorithm, ContentEncryption, Encryption, ErrorCode, KeyManagement};
 use serde_json::{Value, json};
 
@@ -389,4 +389,45 @@ async fn keys_behind_an_address() {
             "{what}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_chains_of_a_request_decide_whose_policy_counts() {
+    // Two anchors vouch for both sides, each leaving the client a different scope.
+    let world = World::small();
+    let (other, provider) = ("https://other.example", "https://id.example");
+    world.entity(other, &[], json!({}));
+    let only = |scope: &str| json!({"metadata_policy": {"openid_relying_party": {"scope": {"value": scope}}}});
+    world.vouch(MIDDLE, LEAF, only("openid"));
+    world.vouch(other, LEAF, only("openid phone"));
+    world.hints(LEAF, &[MIDDLE, other]);
+    world.entity(
+        provider,
+        &[TOP, other],
+        json!({"openid_provider": {"issuer": provider}}),
+    );
+    world.vouch(TOP, provider, json!({}));
+    world.vouch(other, provider, json!({}));
+    let registrar = Registrar::new(world.resolver_to(&[TOP, other]));
+    let ask = async |hinted: Option<HintedChains>| {
+        registrar
+            .client(&entity_id(LEAF), hinted.as_ref(), world.now())
+            .await
+            .map(|client| client.trust_anchor.to_string())
+            .map_err(|error| error.code)
+    };
+    let own = |path: &[&str]| world.chain(path);
+    assert_eq!(ask(None).await, Ok(TOP.to_owned()));
+    let hinted = |peer: &[&str]| {
+        Some(HintedChains {
+            trust_chain: own(&[LEAF, other]),
+            peer_trust_chain: Some(world.chain(peer)),
+        })
+    };
+    assert_eq!(ask(hinted(&[provider, other])).await, Ok(other.to_owned()));
+    // Not at the same one.
+    assert_eq!(
+        ask(hinted(&[provider, TOP])).await,
+        Err(ErrorCode::InvalidTrustChain)
+    );
 }

@@ -24,66 +24,89 @@ impl MetadataPolicy {
     /// operators' values and their combinations (§6.1.2, §6.1.3). Operators that are not understood are dropped:
     /// whether one of them is critical is asked by `critical_operators`.
     pub fn parse(claim: &Value) -> Result<Self, PolicyError> {
+        Self::read(claim).map_err(Faults::first)
+    }
+
+    /// The same, telling everything that is wrong.
+    pub fn read(claim: &Value) -> Result<Self, Faults> {
+        let fault = |entity_type: &str, reason| PolicyError::new(entity_type, "", "", reason);
         let types = claim
             .as_object()
-            .ok_or_else(|| PolicyError::new("", "", "", "metadata_policy is not an object"))?;
+            .ok_or_else(|| Faults::of(fault("", "metadata_policy is not an object")))?;
         let mut parsed = BTreeMap::new();
+        let mut faults = Vec::new();
         for (entity_type, parameters) in types {
-            let parameters = parameters.as_object().ok_or_else(|| {
-                PolicyError::new(
-                    entity_type,
-                    "",
-                    "",
-                    "the policy of an entity type is not an object",
-                )
-            })?;
+            let Some(parameters) = parameters.as_object() else {
+                let reason = "the policy of an entity type is not an object";
+                faults.push(fault(entity_type, reason));
+                continue;
+            };
             let mut policies = BTreeMap::new();
             for (parameter, operators) in parameters {
-                let policy = ParameterPolicy::parse(parameter, operators)
-                    .map_err(|fault| fault.at(entity_type, parameter))?;
-                policies.insert(parameter.clone(), policy);
+                match ParameterPolicy::parse(parameter, operators) {
+                    Ok(policy) => {
+                        policies.insert(parameter.clone(), policy);
+                    }
+                    Err(fault) => faults.push(fault.at(entity_type, parameter)),
+                }
             }
             parsed.insert(entity_type.clone(), policies);
         }
-        Ok(Self(parsed))
+        Faults::none_or(faults).map(|()| Self(parsed))
     }
 
     /// Merges a subordinate's policy into this one, its superior's (§6.1.4.1). The result is never more permissive
-    /// than either; where that is impossible the chain is invalid.
-    pub fn merge(mut self, subordinate: Self) -> Result<Self, PolicyError> {
+    /// than either; where that is impossible the chain is invalid, for every reason that is told.
+    pub fn merge_or_tell(mut self, subordinate: Self) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
         for (entity_type, parameters) in subordinate.0 {
             let current = self.0.entry(entity_type.clone()).or_default();
             for (parameter, policy) in parameters {
                 let merged = match current.remove(&parameter) {
-                    Some(superior) => superior
-                        .merge(policy)
-                        .map_err(|fault| fault.at(&entity_type, &parameter))?,
-                    None => policy,
+                    Some(superior) => superior.merge(policy),
+                    None => Ok(policy),
                 };
-                current.insert(parameter, merged);
+                match merged {
+                    Ok(merged) => {
+                        current.insert(parameter, merged);
+                    }
+                    Err(fault) => faults.push(fault.at(&entity_type, &parameter)),
+                }
             }
         }
-        Ok(self)
+        Faults::none_or(faults).map(|()| self)
+    }
+
+    /// The same, telling the first reason.
+    pub fn merge(self, subordinate: Self) -> Result<Self, PolicyError> {
+        self.merge_or_tell(subordinate).map_err(Faults::first)
     }
 
     /// Applies the policy to every entity type that is present (§6.1.4.2). An absent type is skipped, so that
-    /// `essential` and `value` never invent one.
-    pub fn apply(&self, metadata: &mut Map<String, Value>) -> Result<(), PolicyError> {
+    /// `essential` and `value` never invent one. When something does not comply, the metadata must not be used.
+    pub fn apply_or_tell(&self, metadata: &mut Map<String, Value>) -> Result<(), Faults> {
+        let mut faults = Vec::new();
         for (entity_type, parameters) in &self.0 {
             let Some(Value::Object(members)) = metadata.get_mut(entity_type) else {
                 continue;
             };
             for (parameter, policy) in parameters {
                 let before = members.remove(parameter);
-                let after = policy
-                    .apply(parameter, before)
-                    .map_err(|fault| fault.at(entity_type, parameter))?;
-                if let Some(after) = after {
-                    members.insert(parameter.clone(), after);
+                match policy.apply(parameter, before) {
+                    Ok(Some(after)) => {
+                        members.insert(parameter.clone(), after);
+                    }
+                    Ok(None) => {}
+                    Err(fault) => faults.push(fault.at(entity_type, parameter)),
                 }
             }
         }
-        Ok(())
+        Faults::none_or(faults)
+    }
+
+    /// The same, telling the first reason.
+    pub fn apply(&self, metadata: &mut Map<String, Value>) -> Result<(), PolicyError> {
+        self.apply_or_tell(metadata).map_err(Faults::first)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -104,6 +127,41 @@ impl MetadataPolicy {
             (entity_type.clone(), Value::Object(parameters))
         });
         Value::Object(types.collect())
+    }
+}
+
+/// Everything that is wrong with a policy or with metadata, in the order of names; never empty.
+#[derive(Debug, Clone)]
+pub struct Faults {
+    first: PolicyError,
+    others: Vec<PolicyError>,
+}
+
+impl Faults {
+    fn of(first: PolicyError) -> Self {
+        Self {
+            first,
+            others: Vec::new(),
+        }
+    }
+
+    fn none_or(faults: Vec<PolicyError>) -> Result<(), Self> {
+        let mut faults = faults.into_iter();
+        match faults.next() {
+            None => Ok(()),
+            Some(first) => Err(Self {
+                first,
+                others: faults.collect(),
+            }),
+        }
+    }
+
+    pub fn first(self) -> PolicyError {
+        self.first
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &PolicyError> {
+        std::iter::once(&self.first).chain(&self.others)
     }
 }
 

@@ -12,7 +12,7 @@ use crate::clock::UnixTime;
 use crate::federation::chain::TrustChain;
 use crate::federation::entity::EntityId;
 use crate::federation::resolve::ResolveError;
-use crate::federation::statement::{EntityStatement, Failure};
+use crate::federation::statement::{EntityStatement, Reading};
 
 /// (issuer, subject); a configuration has both the same.
 pub(super) type Key = (EntityId, EntityId);
@@ -27,7 +27,7 @@ pub(super) enum StatementEntry {
         run: u64,
     },
     Failed {
-        failure: Failure,
+        reading: Arc<Reading>,
         until: UnixTime,
         run: u64,
     },
@@ -42,7 +42,9 @@ impl Statements {
             let body = match &**entry {
                 // The parsed form weighs several times the text.
                 StatementEntry::Held { statement, .. } => 4 * statement.jwt().len(),
-                StatementEntry::Failed { failure, .. } => failure.reason.len(),
+                StatementEntry::Failed { reading, .. } => {
+                    reading.statement().map_or(1_000, |s| 4 * s.jwt().len())
+                }
             };
             u32::try_from(key.0.as_str().len() + key.1.as_str().len() + body + 512)
                 .unwrap_or(u32::MAX)

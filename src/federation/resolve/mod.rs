@@ -3,17 +3,20 @@
 //! Everything a stranger can influence is bounded here: hints, depth, visits, fetches, time, and what is remembered.
 //! How a document travels is `network`'s (or a test's) knowledge; what is remembered, and until when, `cache`'s.
 
+mod anchors;
 mod cache;
 mod discovery;
 mod network;
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
 use crate::clock::UnixTime;
 use crate::crypto::BoxFuture;
+use crate::federation::chain::Thoroughness::{EveryFailure, FirstFailure};
 use crate::federation::chain::{Anchors, TrustChain};
 use crate::federation::entity::EntityId;
 use crate::federation::explain::Explanation;
@@ -94,6 +97,22 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// With the bounds that a configuration sets.
+    #[must_use]
+    pub fn bounded(self, by: crate::config::federation::Resolution) -> Self {
+        Self {
+            depth: by.max_depth.map_or(self.depth, |n| n.get().into()),
+            hints: by.max_hints.map_or(self.hints, |n| n.get().into()),
+            fetches: by.max_fetches.map_or(self.fetches, |n| n.get().into()),
+            time: by
+                .seconds
+                .map_or(self.time, |n| Duration::from_secs(n.get().into())),
+            ..self
+        }
+    }
+}
+
 /// What a resolver trusts and accepts.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
@@ -107,6 +126,8 @@ pub struct Settings {
 pub struct Resolver {
     fetch: Arc<dyn Fetch>,
     anchors: RwLock<Arc<Anchors>>,
+    /// When each anchor issued the configuration whose keys are followed.
+    followed: Mutex<HashMap<EntityId, UnixTime>>,
     settings: Settings,
     statements: Statements,
     chains: Chains,
@@ -147,6 +168,7 @@ impl Resolver {
             places: Semaphore::new(settings.limits.concurrent),
             proven: moka::future::Cache::new(10_000),
             anchors: RwLock::new(Arc::new(settings.anchors.clone())),
+            followed: Mutex::default(),
             settings,
         })
     }
@@ -199,6 +221,18 @@ impl Resolver {
         self.resolve_with(subject, Some(anchor), None, now).await
     }
 
+    /// The same with a chain that somebody handed in, as `resolve` takes one.
+    pub async fn resolve_to_with(
+        self: &Arc<Self>,
+        subject: &EntityId,
+        anchor: &EntityId,
+        hint: &[String],
+        now: UnixTime,
+    ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
+        self.resolve_with(subject, Some(anchor), Some(hint), now)
+            .await
+    }
+
     /// The chain that is remembered and still valid, without asking anybody.
     pub async fn remembered(&self, subject: &EntityId, now: UnixTime) -> Option<Arc<TrustChain>> {
         match &*self.chains.find(subject, None).await? {
@@ -215,7 +249,9 @@ impl Resolver {
         subject: &EntityId,
         now: UnixTime,
     ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
-        let (chain, _) = self.search(subject, &self.anchors(), now, true).await?;
+        let (chain, _) = self
+            .search(subject, &self.anchors(), now, true, FirstFailure)
+            .await?;
         let refresh_at = self.refresh_at(&chain, now);
         let chain = Arc::new(chain);
         let entry = ChainEntry::held(Arc::clone(&chain), refresh_at);
@@ -225,7 +261,10 @@ impl Resolver {
 
     /// Resolves without using anything remembered, and tells what was tried: `hefu federation explain`.
     pub async fn explain(self: &Arc<Self>, subject: &EntityId, now: UnixTime) -> Explanation {
-        match self.search(subject, &self.anchors(), now, true).await {
+        match self
+            .search(subject, &self.anchors(), now, true, EveryFailure)
+            .await
+        {
             Ok((_, explanation)) => explanation,
             Err(error) => Explanation::clone(&error.explanation),
         }
@@ -273,7 +312,10 @@ impl Resolver {
         let entry = self
             .chains
             .load(subject, anchor, async {
-                match self.search(subject, &anchors, now, false).await {
+                match self
+                    .search(subject, &anchors, now, false, FirstFailure)
+                    .await
+                {
                     Ok((chain, _)) => {
                         let refresh_at = self.refresh_at(&chain, now);
                         ChainEntry::held(Arc::new(chain), refresh_at)
@@ -322,7 +364,10 @@ impl Resolver {
         let (this, subject, anchor) = (Arc::clone(self), subject.clone(), anchor.cloned());
         tokio::spawn(async move {
             let anchors = this.accepted(anchor.as_ref());
-            match this.search(&subject, &anchors, now, false).await {
+            match this
+                .search(&subject, &anchors, now, false, FirstFailure)
+                .await
+            {
                 Ok((chain, _)) => {
                     let refresh_at = this.refresh_at(&chain, now);
                     let entry = ChainEntry::held(Arc::new(chain), refresh_at);

@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::{Context, Parameters};
 use crate::client::{Client, Profile};
+use crate::federation::registration::HintedChains;
 use crate::jose::{Audience, Expected, JwsError, JwtError, Typ, jwt};
 use crate::oauth::{Algorithm, Error, ErrorCode};
 use crate::provider::one_use::OneUse;
@@ -17,19 +18,52 @@ const SHORT: i64 = 3600;
 /// Nothing that must be remembered until it expires may live longer.
 const LONGEST: i64 = 24 * 3600;
 
-/// The `trust_chain` of a request object that nobody has verified: a help for finding out who sends it
-/// (OpenID Federation 1.0 §4.3; the payload claim is the legacy place, §12.1.1.1).
-pub fn hinted_chain(sent: &Parameters) -> Option<Vec<String>> {
+/// The chains of a request object that nobody has verified: a help for finding out who sends it
+/// (OpenID Federation 1.0 §4.3, §4.4; the payload claim is the legacy place of `trust_chain`, §12.1.1.1).
+pub fn hinted_chains(sent: &Parameters) -> Option<HintedChains> {
     let (header, claims) = jwt::peek(sent.get("request")?, LIMIT).ok()?;
-    let chain = header
+    let tokens = |chain: &Value| -> Option<Vec<String>> {
+        let tokens = chain.as_array()?.iter();
+        tokens.map(|v| v.as_str().map(str::to_owned)).collect()
+    };
+    let own = header
         .members
         .get("trust_chain")
         .or_else(|| claims.get("trust_chain"))?;
-    chain
-        .as_array()?
-        .iter()
-        .map(|v| v.as_str().map(str::to_owned))
-        .collect()
+    Some(HintedChains {
+        trust_chain: tokens(own)?,
+        peer_trust_chain: header.members.get("peer_trust_chain").and_then(tokens),
+    })
+}
+
+/// Federation 1.0 §4.4: `peer_trust_chain` is our own chain as the client sees it. It comes only beside `trust_chain`, and
+/// begins with us; whether both end at one anchor was asked when the client was found.
+fn check_peer_chain(token: &str, issuer: &str) -> Result<(), &'static str> {
+    let Ok((header, _)) = jwt::peek(token, LIMIT) else {
+        return Ok(());
+    };
+    let Some(peer) = header.members.get("peer_trust_chain") else {
+        return Ok(());
+    };
+    if !header.members.contains_key("trust_chain") {
+        return Err("peer_trust_chain comes only together with trust_chain");
+    }
+    let chains = [Some(peer), header.members.get("trust_chain")];
+    let is_chain = |chain: &Value| {
+        let tokens = chain.as_array().filter(|tokens| !tokens.is_empty());
+        tokens.is_some_and(|tokens| tokens.iter().all(Value::is_string))
+    };
+    if !chains.into_iter().flatten().all(is_chain) {
+        return Err("trust_chain and peer_trust_chain are arrays of statements");
+    }
+    let first = peer.get(0).and_then(Value::as_str).unwrap_or_default();
+    let begins_with_us = jwt::peek(first, LIMIT)
+        .is_ok_and(|(_, claims)| claims.get("sub").and_then(Value::as_str) == Some(issuer));
+    if begins_with_us {
+        Ok(())
+    } else {
+        Err("peer_trust_chain is not about this provider")
+    }
 }
 
 /// The `kid` that the sender says it signed with: worth a look at its newest keys when we do not know it.
@@ -80,6 +114,9 @@ pub(super) fn open(
     };
     let claims = jwt::verify(token, &client.keys, &expected).map_err(|e| refused(&e))?;
     let invalid = |text: &'static str| Error::new(ErrorCode::InvalidRequestObject, text);
+    if federation {
+        check_peer_chain(token, &context.issuer).map_err(invalid)?;
+    }
     // Both name the client; RFC 9101 §5 and §6.3.
     if claims.get("client_id").and_then(Value::as_str) != Some(client.id.as_str()) {
         return Err(invalid(

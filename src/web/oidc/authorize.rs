@@ -130,10 +130,10 @@ async fn handle(
     };
     let by_reference = sent.get("request").is_none();
     // No connection is held here: finding a client of the federation may go out.
-    let hinted = request::hinted_chain(&sent);
+    let hinted = request::hinted_chains(&sent);
     let mut client = match provider
         .clients
-        .find(&house.store, &client_id, hinted.as_deref(), now)
+        .find(&house.store, &client_id, hinted.as_ref(), now)
         .await
     {
         Ok(client) => client,

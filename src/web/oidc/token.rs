@@ -430,10 +430,10 @@ pub(super) async fn authenticate(
         }
     };
     let by_header = credentials.by_header();
-    let hinted = par_endpoint.and_then(|_| request::hinted_chain(sent));
+    let hinted = par_endpoint.and_then(|_| request::hinted_chains(sent));
     let client = match provider
         .clients
-        .find(&house.store, &credentials.client_id, hinted.as_deref(), now)
+        .find(&house.store, &credentials.client_id, hinted.as_ref(), now)
         .await
     {
         Ok(client) => client,

@@ -5,6 +5,7 @@ mod asked;
 mod authorize;
 mod begun;
 mod budget;
+mod chains;
 mod changed;
 mod check_session;
 mod claims;
