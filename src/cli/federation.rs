@@ -134,7 +134,7 @@ impl Verb {
                 }
                 Ok(())
             }
-            Self::Policy(policy) => policy.run(),
+            Self::Policy(policy::Policy {}) => policy::run(),
             Self::Enrol(enrol) => enrol.run().await,
             Self::Drop {
                 subject,

@@ -30,15 +30,13 @@ pub(in crate::cli) struct Policy {}
 /// The longest line that is read.
 const LONGEST: u64 = 4 * 1024 * 1024;
 
-impl Policy {
-    pub(super) fn run(self) -> Outcome {
-        // Larger than the buffer of `stdin`, which is passed by then.
-        let input = BufReader::with_capacity(64 * 1024, io::stdin());
-        match answer_lines(input, io::BufWriter::with_capacity(64 * 1024, io::stdout())) {
-            // A reader that has seen enough is no failure of ours.
-            Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+pub(super) fn run() -> Outcome {
+    // Larger than the buffer of `stdin`, which is passed by then.
+    let input = BufReader::with_capacity(64 * 1024, io::stdin());
+    match answer_lines(input, io::BufWriter::with_capacity(64 * 1024, io::stdout())) {
+        // A reader that has seen enough is no failure of ours.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
     }
 }
 

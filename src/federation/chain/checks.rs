@@ -299,9 +299,7 @@ impl<'a> Checks<'a> {
     fn policies(&mut self) -> Option<MetadataPolicy> {
         let mut merged = Some(MetadataPolicy::default());
         for hop in (1..self.statements.len()).rev() {
-            if self.goes_on().is_none() {
-                return None;
-            }
+            self.goes_on()?;
             let Some(statement) = self.at(hop) else {
                 merged = None;
                 continue;

@@ -115,7 +115,7 @@ pub(super) fn open(
     let claims = jwt::verify(token, &client.keys, &expected).map_err(|e| refused(&e))?;
     let invalid = |text: &'static str| Error::new(ErrorCode::InvalidRequestObject, text);
     if federation {
-        check_peer_chain(token, &context.issuer).map_err(invalid)?;
+        check_peer_chain(token, context.issuer).map_err(invalid)?;
     }
     // Both name the client; RFC 9101 §5 and §6.3.
     if claims.get("client_id").and_then(Value::as_str) != Some(client.id.as_str()) {
