@@ -56,7 +56,7 @@ fn demand() -> impl Strategy<Value = Demand> {
 impl Demand {
     /// The claims of the statement at place `hop` of the chain, 1 being the immediate superior's.
     fn claims(&self, hop: usize) -> Value {
-        let contacts: Vec<String> = self.contacts.iter().map(contact).collect();
+        let contacts: Vec<String> = self.contacts.iter().copied().map(contact).collect();
         let mut policy = json!({
             "contacts": {"add": contacts},
             "client_name": {"essential": self.is_essential},
@@ -87,7 +87,7 @@ impl Demand {
     }
 }
 
-fn contact(n: &u8) -> String {
+fn contact(n: u8) -> String {
     format!("desk{n}@superior.example")
 }
 
@@ -251,7 +251,7 @@ proptest! {
 
         // The rules once more, written differently.
         let rp = &chain.metadata()["openid_relying_party"];
-        let contacts: BTreeSet<String> = demands.iter().flat_map(|d| d.contacts.iter().map(contact)).collect();
+        let contacts: BTreeSet<String> = demands.iter().flat_map(|d| d.contacts.iter().copied().map(contact)).collect();
         let got: BTreeSet<String> = rp["contacts"].as_array().expect("added").iter()
             .map(|c| c.as_str().expect("text").to_owned()).collect();
         prop_assert_eq!(got, contacts);
