@@ -1,6 +1,7 @@
 //! `hefu federation`: why an entity is trusted or not, and whom an authority vouches for.
 
 mod policy;
+mod trust_mark;
 
 use std::path::PathBuf;
 
@@ -48,6 +49,9 @@ pub(super) enum Verb {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Look at, give and take back trust marks.
+    #[command(subcommand)]
+    TrustMark(trust_mark::Verb),
 }
 
 #[derive(Debug, Args)]
@@ -136,6 +140,7 @@ impl Verb {
             }
             Self::Policy(policy::Policy {}) => policy::run(),
             Self::Enrol(enrol) => enrol.run().await,
+            Self::TrustMark(verb) => verb.run().await,
             Self::Drop {
                 subject,
                 target,

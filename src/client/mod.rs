@@ -3,6 +3,7 @@
 //! and come through one reader, `Client::parse`. Trust chains are walked in `federation`; requests are judged in `provider`.
 
 mod metadata;
+pub mod one_use;
 mod platform;
 pub mod registered;
 pub mod registration;

@@ -21,6 +21,19 @@ pub struct Federation {
     pub contacts: Vec<String>,
     /// Seconds that the entity configuration lives.
     pub entity_configuration_lifetime: Option<i64>,
+    /// Marks that this entity has been granted: fetched from their issuers, shown in the entity configuration, fetched
+    /// again before they end.
+    pub trust_marks: Vec<Granted>,
+}
+
+/// A trust mark that an issuer has granted.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Granted {
+    #[serde(rename = "type")]
+    pub trust_mark_type: String,
+    /// Entity identifier of the issuer.
+    pub issuer: String,
 }
 
 /// How far one search for a trust chain may go (§18.1). What is absent has the value of `federation::resolve::Limits`.

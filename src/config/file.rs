@@ -279,11 +279,8 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
             }
         }
         let authority = raw.authority.map(Spanned::into_inner).unwrap_or_default();
-        if authority.subordinate_statement_lifetime <= 0 {
-            say(
-                whole.clone(),
-                "authority.subordinate_statement_lifetime must be at least 1".to_owned(),
-            );
+        for problem in authority.problems(is_anchor) {
+            say(whole.clone(), problem);
         }
         let section = match role {
             Role::Anchor => Section::Anchor(authority),

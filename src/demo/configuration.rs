@@ -1,19 +1,23 @@
 //! The demonstration as an ordinary configuration: the same values that `deploy/*.toml` would hold, made from the plan.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::folder::Mark;
-use super::plan::{self, Planned};
-use crate::config::federation::{Federation, TrustAnchor};
+use super::plan::{self, MARK_TYPES, MARKS, Planned, mark_type};
+use crate::config::federation::{Federation, Granted, TrustAnchor};
 use crate::config::node::{Demo, KekSource, Log, Node, Outbound, Tls};
 use crate::config::{Address, Config, Entity, Role, Section, authority, people, portal, provider};
 use crate::oauth::ResponseType;
 
 /// Seconds that subordinate statements live here: short, so that one can watch a dropped subordinate stop.
 const SUBORDINATE_STATEMENT_LIFETIME: i64 = 600;
+
+/// Seconds that trust marks live here.
+const TRUST_MARK_LIFETIME: i64 = 3600;
 
 /// The node and all entities but for the anchor's keys, which nobody knows before the anchor was opened.
 pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Config {
@@ -78,7 +82,10 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
     let id = |name: &str| Planned::by_name(name).map(|p| p.id(mark.port, mark.tls));
     let own = folder.join(planned.name);
     let section = match planned.role {
-        Role::Anchor => Section::Anchor(authority_section()),
+        Role::Anchor => Section::Anchor(authority::Authority {
+            trust_mark_issuers: trust_mark_issuers(mark),
+            ..authority_section()
+        }),
         Role::Intermediate => Section::Intermediate(authority_section()),
         Role::Provider => {
             let register = id("register")?;
@@ -127,6 +134,7 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
         federation: Federation {
             authority_hints: planned.superior.and_then(id).into_iter().collect(),
             organization_name: Some(planned.zh.to_owned()),
+            trust_marks: granted(planned, mark),
             ..Federation::default()
         },
         section,
@@ -136,7 +144,34 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
 fn authority_section() -> authority::Authority {
     authority::Authority {
         subordinate_statement_lifetime: SUBORDINATE_STATEMENT_LIFETIME,
+        trust_mark_lifetime: TRUST_MARK_LIFETIME,
+        ..authority::Authority::default()
     }
+}
+
+/// Every province may give every mark.
+fn trust_mark_issuers(mark: &Mark) -> BTreeMap<String, Vec<String>> {
+    let provinces: Vec<String> = plan::all(mark.portals > 0)
+        .filter(|p| p.role == Role::Intermediate && p.superior == Some("anchor"))
+        .map(|p| p.id(mark.port, mark.tls))
+        .collect();
+    MARK_TYPES
+        .map(|name| (mark_type(name, mark.port, mark.tls), provinces.clone()))
+        .into()
+}
+
+/// The marks that an entity was given by its province.
+fn granted(planned: &Planned, mark: &Mark) -> Vec<Granted> {
+    MARKS
+        .iter()
+        .filter(|(_, _, bearer)| *bearer == planned.name)
+        .filter_map(|(name, issuer, _)| {
+            Some(Granted {
+                trust_mark_type: mark_type(name, mark.port, mark.tls),
+                issuer: Planned::by_name(issuer)?.id(mark.port, mark.tls),
+            })
+        })
+        .collect()
 }
 
 #[cfg(test)]

@@ -188,6 +188,7 @@ async fn pass_on(State(crowd): State<Crowd>, request: Request) -> Response {
     let doors = federation::routes(FederationState {
         clock: Arc::clone(&crowd.house.clock),
         publisher,
+        history: None,
         authority: None,
     });
     let Ok(response) = tower::ServiceExt::oneshot(doors, request).await;

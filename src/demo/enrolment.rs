@@ -4,16 +4,17 @@
 use serde_json::{Map, Value, json};
 
 use super::DemoError;
-use super::plan::Planned;
+use super::plan::{MARKS, Planned, mark_type};
 use crate::config::Role;
 use crate::crypto::{Purpose, Signer};
 use crate::federation::EntityId;
-use crate::federation::authority::NewSubordinate;
+use crate::federation::authority::{NewSubordinate, give_trust_mark};
 use crate::federation::entity::Schemes;
 use crate::server::entity::Opened;
 use crate::store::{bump_generation, generation};
 
 const DONE: &str = "demo.enrolment";
+const MARKED: &str = "demo.trust_marks";
 
 /// Enrols every entity at its superior, unless that superior's operator has done so at an earlier start.
 pub async fn enrol(entities: &[Opened]) -> Result<(), DemoError> {
@@ -39,6 +40,32 @@ pub async fn enrol(entities: &[Opened]) -> Result<(), DemoError> {
                 .map_err(|e| DemoError::Seed(format!("{}: {e}", planned.name)))?;
         }
         bump_generation(&mut tx, DONE).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Gives the marks of the plan, unless the issuer's operator has done so at an earlier start.
+pub async fn mark(entities: &[Opened], port: u16, tls: bool) -> Result<(), DemoError> {
+    for issuer in entities {
+        let issued = || MARKS.iter().filter(|(_, by, _)| *by == issuer.entity.name);
+        if issued().next().is_none() {
+            continue;
+        }
+        let mut tx = issuer.house.store.write().await?;
+        if generation(&mut tx, MARKED).await? > 0 {
+            continue;
+        }
+        for (name, _, bearer) in issued() {
+            let Some(bearer) = entities.iter().find(|e| e.entity.name == *bearer) else {
+                continue;
+            };
+            let id = EntityId::parse(&bearer.entity.address.id, Schemes::HttpsOrLoopbackHttp)
+                .map_err(|e| DemoError::Seed(format!("{}: {e}", bearer.entity.name)))?;
+            let kind = mark_type(name, port, tls);
+            give_trust_mark(&mut tx, &kind, &id, None, issuer.house.now()).await?;
+        }
+        bump_generation(&mut tx, MARKED).await?;
         tx.commit().await?;
     }
     Ok(())

@@ -137,6 +137,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     let shared = Shared::of(&config.node, Arc::new(SystemClock), rng)?;
     let entities = open(&mut config, &shared).await?;
     enrolment::enrol(&entities).await?;
+    enrolment::mark(&entities, mark.port, mark.tls).await?;
     let crowd = crowd::settle(&entities, &mark).await?;
     people::seed(&entities, &shared).await?;
     if !mark.complete {

@@ -229,6 +229,21 @@ pub fn all(large: bool) -> impl Iterator<Item = &'static Planned> {
     PLAN.iter().chain(further.into_iter().flatten())
 }
 
+/// The types of trust marks that the anchor knows; every province may give them.
+pub const MARK_TYPES: [&str; 3] = ["real-name-full", "level-4", "tested"];
+
+/// Marks that provinces have given: type, issuer, bearer.
+pub const MARKS: [(&str, &str, &str); 2] = [
+    ("real-name-full", "gd", "yueshengshi"),
+    ("tested", "gz", "guirenfuwu"),
+];
+
+/// The identifier of a trust mark type: a URL below the anchor, as §7 of OpenID Federation 1.0 advises.
+pub fn mark_type(name: &str, port: u16, tls: bool) -> String {
+    let anchor = PLAN[0].id(port, tls);
+    format!("{anchor}/trust-marks/{name}")
+}
+
 impl Planned {
     pub fn by_name(name: &str) -> Option<&'static Self> {
         all(true).find(|p| p.name == name)

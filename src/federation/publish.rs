@@ -1,15 +1,17 @@
 //! What an entity says about itself (OpenID Federation 1.0 §9): its entity configuration, signed once and kept until it
 //! is due for renewal. What an authority says about others is in `authority`.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 
 use crate::clock::UnixTime;
+use crate::config::authority::{AuthMethod, Authority as Section};
 use crate::crypto::{Purpose, SignError, Signer, sha256};
 use crate::federation::entity::{EntityId, FEDERATION_ENTITY};
 use crate::federation::statement;
+use crate::federation::trust_mark::HeldMark;
 use crate::oauth::Algorithm;
 
 /// Gives the metadata of the entity's role as it is now: keys inside it change while the node runs.
@@ -26,7 +28,7 @@ pub struct PublisherSettings {
     pub authority_hints: Vec<EntityId>,
     /// Entity type → metadata. `federation_entity` endpoints of an authority belong here too.
     pub metadata: MetadataSource,
-    /// Further claims of a configuration: `trust_marks`; for an anchor `trust_mark_issuers`, `trust_mark_owners`.
+    /// Further claims of a configuration: for an anchor `trust_mark_issuers`, `trust_mark_owners`.
     pub claims: Map<String, Value>,
 }
 
@@ -35,6 +37,7 @@ pub struct Publisher {
     settings: PublisherSettings,
     signer: Arc<dyn Signer>,
     signed: Mutex<Option<Signed>>,
+    marks: RwLock<Arc<[HeldMark]>>,
 }
 
 /// A signed object that serves until it is due for renewal.
@@ -44,6 +47,7 @@ pub(super) struct Signed {
     content: [u8; 32],
     pub(super) jwt: Arc<str>,
     renew_at: UnixTime,
+    exp: UnixTime,
 }
 
 impl Signed {
@@ -64,7 +68,13 @@ impl Signed {
             content,
             jwt: jwt.into(),
             renew_at: now.plus(exp.since(now) / 2),
+            exp,
         })
+    }
+
+    /// Whether it says nothing about the time after `end`.
+    pub(super) fn ends_by(&self, end: UnixTime) -> bool {
+        self.exp <= end
     }
 
     pub(super) fn serves(&self, claims: &Map<String, Value>, now: UnixTime) -> bool {
@@ -82,7 +92,13 @@ impl Publisher {
             settings,
             signer,
             signed: Mutex::new(None),
+            marks: RwLock::new(Arc::new([])),
         }
+    }
+
+    /// From now on shows these trust marks, each until it expires.
+    pub fn show(&self, marks: Vec<HeldMark>) {
+        *self.marks.write().unwrap_or_else(PoisonError::into_inner) = marks.into();
     }
 
     pub fn id(&self) -> &EntityId {
@@ -91,7 +107,7 @@ impl Publisher {
 
     /// The entity configuration to be served now.
     pub async fn configuration(&self, now: UnixTime) -> Result<Arc<str>, SignError> {
-        let claims = self.claims();
+        let claims = self.claims(now);
         // Held while signing: many requests at the moment of renewal cost one signature.
         let mut signed = self.signed.lock().await;
         if let Some(signed) = signed.as_ref().filter(|signed| signed.serves(&claims, now)) {
@@ -110,7 +126,7 @@ impl Publisher {
         Ok(Arc::clone(&signed.insert(fresh).jwt))
     }
 
-    fn claims(&self) -> Map<String, Value> {
+    fn claims(&self, now: UnixTime) -> Map<String, Value> {
         let settings = &self.settings;
         let mut claims = settings.claims.clone();
         claims.insert("iss".into(), settings.id.as_str().into());
@@ -122,6 +138,17 @@ impl Publisher {
         if !settings.authority_hints.is_empty() {
             let hints = settings.authority_hints.iter().map(|id| id.as_str().into());
             claims.insert("authority_hints".into(), Value::Array(hints.collect()));
+        }
+        let marks = Arc::clone(&self.marks.read().unwrap_or_else(PoisonError::into_inner));
+        let shown: Vec<Value> = marks
+            .iter()
+            .filter(|mark| mark.expires_at.is_none_or(|exp| now < exp))
+            .map(|mark| {
+                json!({"trust_mark_type": mark.trust_mark_type, "trust_mark": mark.trust_mark})
+            })
+            .collect();
+        if !shown.is_empty() {
+            claims.insert("trust_marks".into(), Value::Array(shown));
         }
         claims
     }
@@ -135,20 +162,37 @@ impl std::fmt::Debug for Publisher {
     }
 }
 
-/// The `federation_entity` metadata of an authority at `id`: names and the three endpoints that `web::federation`
-/// serves.
-pub fn authority_metadata(id: &EntityId, names: &Map<String, Value>) -> Map<String, Value> {
+/// The `federation_entity` metadata of an authority at `id`: names, the endpoints that `web::federation` serves, and how
+/// their callers say who they are (§5.1.1, §8.8.1).
+pub fn authority_metadata(
+    id: &EntityId,
+    names: &Map<String, Value>,
+    section: &Section,
+) -> Map<String, Value> {
     let mut members = names.clone();
-    for endpoint in ["fetch", "list", "resolve"] {
-        let url = endpoint_url(id, endpoint);
-        members.insert(format!("federation_{endpoint}_endpoint"), url.into());
+    for endpoint in section.endpoints() {
+        let name = format!("federation_{}_endpoint", endpoint.as_str());
+        members.insert(name.clone(), endpoint_url(id, endpoint.as_str()).into());
+        if let Some(methods) = section.auth_methods.get(&endpoint) {
+            let methods = methods.iter().map(|method| method.as_str().into());
+            let methods = Value::Array(methods.collect());
+            members.insert(format!("{name}_auth_methods"), methods);
+        }
+    }
+    let signed = |methods: &Vec<AuthMethod>| methods.contains(&AuthMethod::PrivateKeyJwt);
+    if section.auth_methods.values().any(signed) {
+        let algorithms = Algorithm::FEDERATION.map(|alg| Value::from(alg.as_str()));
+        members.insert(
+            "endpoint_auth_signing_alg_values_supported".into(),
+            Value::Array(algorithms.to_vec()),
+        );
     }
     let mut metadata = Map::new();
     metadata.insert(FEDERATION_ENTITY.into(), Value::Object(members));
     metadata
 }
 
-pub(super) fn endpoint_url(id: &EntityId, endpoint: &str) -> String {
+pub fn endpoint_url(id: &EntityId, endpoint: &str) -> String {
     format!(
         "{}/federation/{endpoint}",
         id.as_str().trim_end_matches('/')

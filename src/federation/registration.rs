@@ -334,6 +334,24 @@ impl Registrar {
             keys_at: now,
         })
     }
+
+    /// Whether `party` has a trust mark of this type now: the mark counted when the chain was resolved, has not expired, and its
+    /// issuer, asked within the last minute, says that it holds (`trust_mark::status`).
+    pub async fn still_has_trust_mark(
+        &self,
+        party: &ResolvedRelyingParty,
+        trust_mark_type: &str,
+        now: UnixTime,
+    ) -> bool {
+        for mark in &party.trust_marks {
+            if mark.trust_mark_type == trust_mark_type
+                && trust_mark::still_counts(&self.resolver, mark, &party.trust_anchor, now).await
+            {
+                return true;
+            }
+        }
+        false
+    }
 }
 
 impl ResolvedRelyingParty {
@@ -346,6 +364,8 @@ impl ResolvedRelyingParty {
         &self.chain
     }
 
+    /// Whether it had this mark when its chain was resolved, and the mark has not expired since. What a mark allows is asked of
+    /// `Registrar::still_has_trust_mark`, at every use: a revoked mark stops there within a minute.
     pub fn has_trust_mark(&self, trust_mark_type: &str, now: UnixTime) -> bool {
         self.trust_marks.iter().any(|mark| {
             mark.trust_mark_type == trust_mark_type && mark.exp.is_none_or(|exp| now < exp)

@@ -51,6 +51,9 @@ pub enum ErrorCode {
     InvalidMetadata,
     NotFound,
     UnsupportedParameter,
+    // OpenID Federation Extended Subordinate Listing 1.0, Entity Collection Endpoint 1.0
+    PageNotFound,
+    UnsupportedClaim,
 }
 
 impl ErrorCode {
@@ -96,6 +99,8 @@ impl ErrorCode {
             Self::InvalidMetadata => "invalid_metadata",
             Self::NotFound => "not_found",
             Self::UnsupportedParameter => "unsupported_parameter",
+            Self::PageNotFound => "page_not_found",
+            Self::UnsupportedClaim => "unsupported_claim",
         }
     }
 }

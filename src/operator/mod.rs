@@ -2,6 +2,8 @@
 //! again and applied elsewhere or later, so that dry run, audit and a second operator's approval are one function and one shape:
 //! [`Act::apply`]. Not here: who may act (the door knows), and how an outcome is told (`cli`, later `web::admin`).
 
+mod trust_mark;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -13,7 +15,10 @@ use crate::clock::UnixTime;
 use crate::config::Role;
 use crate::crypto::{Sealer, Secret};
 use crate::federation::EntityId;
-use crate::federation::authority::{InvalidSubordinate, NewSubordinate, Subordinate};
+use crate::federation::authority::{
+    InvalidSubordinate, NewSubordinate, Subordinate, revoke_trust_mark,
+};
+use crate::federation::trust_mark::InvalidDelegation;
 use crate::id::ClientId;
 use crate::provider::grants;
 use crate::random::Rng;
@@ -52,6 +57,28 @@ pub enum Act {
     Enrol(Box<NewSubordinate>),
     /// Stop vouching for an entity.
     Drop { entity_id: EntityId },
+    /// Give a subordinate a trust mark, or change until when it has it.
+    IssueTrustMark {
+        trust_mark_type: String,
+        subject: EntityId,
+        /// Without: until it is revoked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<UnixTime>,
+    },
+    /// Take a trust mark back.
+    RevokeTrustMark {
+        trust_mark_type: String,
+        subject: EntityId,
+    },
+    /// Let somebody issue marks of a type that this entity owns. The delegation itself is signed by whoever applied the act.
+    DelegateTrustMark {
+        trust_mark_type: String,
+        issuer: EntityId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        expires_at: Option<UnixTime>,
+    },
+    /// Put a delegation, received from the owner of a type, into the marks that are issued from now on.
+    KeepDelegation { delegation: String },
 }
 
 /// The entity that is acted on.
@@ -105,6 +132,12 @@ pub enum Effect {
     RegistrationTokenRevoked,
     Enrolled,
     Dropped,
+    TrustMarkIssued,
+    TrustMarkRevoked,
+    TrustMarkDelegated,
+    DelegationKept {
+        trust_mark_type: String,
+    },
 }
 
 /// Why an act is not done; nothing has changed.
@@ -128,6 +161,14 @@ pub enum Refusal {
     Subordinate(#[from] InvalidSubordinate),
     #[error("{0} is not a subordinate here")]
     NotSubordinate(EntityId),
+    #[error("a trust mark type is a URL of the federation that defines it; {0:?} is none")]
+    TrustMarkType(String),
+    #[error("the end lies in the past")]
+    UselessMark,
+    #[error("{0} has no trust mark of this type")]
+    NoTrustMark(EntityId),
+    #[error(transparent)]
+    Delegation(#[from] InvalidDelegation),
     #[error(
         "{0} has neither clients nor subordinates of that kind: only a provider has clients, only an anchor or intermediate vouches for others"
     )]
@@ -186,7 +227,13 @@ impl Act {
             | Self::RotateSecret { .. }
             | Self::IssueRegistrationToken { .. }
             | Self::RevokeRegistrationToken { .. } => role == Role::Provider,
-            Self::Enrol(_) | Self::Drop { .. } => matches!(role, Role::Anchor | Role::Intermediate),
+            Self::Enrol(_)
+            | Self::Drop { .. }
+            | Self::IssueTrustMark { .. }
+            | Self::RevokeTrustMark { .. }
+            | Self::KeepDelegation { .. } => matches!(role, Role::Anchor | Role::Intermediate),
+            // Owners of types need not be authorities (OpenID Federation 1.0 §7.2).
+            Self::DelegateTrustMark { .. } => role != Role::Register,
         }
     }
 
@@ -283,6 +330,28 @@ impl Act {
                     Err(Refusal::NotSubordinate(entity_id.clone()))
                 }
             }
+            Self::IssueTrustMark {
+                trust_mark_type,
+                subject,
+                expires_at,
+            } => trust_mark::issue(conn, trust_mark_type, subject, *expires_at, now).await?,
+            Self::RevokeTrustMark {
+                trust_mark_type,
+                subject,
+            } => {
+                if revoke_trust_mark(conn, trust_mark_type, subject, now).await? {
+                    Ok(Effect::TrustMarkRevoked)
+                } else {
+                    Err(Refusal::NoTrustMark(subject.clone()))
+                }
+            }
+            Self::DelegateTrustMark {
+                trust_mark_type,
+                expires_at,
+                ..
+            } => trust_mark::check(trust_mark_type, *expires_at, now)
+                .map(|()| Effect::TrustMarkDelegated),
+            Self::KeepDelegation { delegation } => trust_mark::keep(conn, delegation, now).await?,
         })
     }
 
@@ -296,8 +365,15 @@ impl Act {
             Self::RevokeRegistrationToken { .. } => ("registration_token.revoke", None, None),
             Self::Enrol(subordinate) => ("federation.enrol", None, Some(&subordinate.entity_id)),
             Self::Drop { entity_id } => ("federation.drop", None, Some(entity_id)),
+            Self::IssueTrustMark { subject, .. } => ("trust_mark.issue", None, Some(subject)),
+            Self::RevokeTrustMark { subject, .. } => ("trust_mark.revoke", None, Some(subject)),
+            Self::DelegateTrustMark { issuer, .. } => ("trust_mark.delegate", None, Some(issuer)),
+            Self::KeepDelegation { .. } => ("trust_mark.keep_delegation", None, None),
         };
         let mut event = Event::done(kind).with_actor(operator);
+        if let Some(trust_mark_type) = self.trust_mark_type() {
+            event = event.with("trust_mark_type", trust_mark_type);
+        }
         if let Self::RevokeRegistrationToken { id } = self {
             event = event.with("token", id.as_str());
         }

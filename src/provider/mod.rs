@@ -23,7 +23,6 @@ pub mod interaction;
 pub mod introspect;
 pub mod issued;
 pub mod logout;
-pub mod one_use;
 pub mod person;
 pub mod registration;
 pub mod request;
@@ -34,3 +33,5 @@ pub mod tokens;
 pub mod told;
 pub mod userinfo;
 pub mod waiting;
+
+pub use crate::client::one_use;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::HeaderMap;
 use axum::routing::get;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::entity::{OpenError, Opened, Shared};
 use crate::authn::{code, passkey, throttle};
@@ -18,19 +18,20 @@ use crate::config::people::People as PeopleSection;
 use crate::config::portal::Portal;
 use crate::config::provider::Provider as ProviderSection;
 use crate::config::{Address, Section};
-use crate::crypto::Authorities;
-use crate::federation::Authority;
+use crate::crypto::{Authorities, Purpose};
 use crate::federation::authority::AuthoritySettings;
 use crate::federation::entity::{
     EntityId, FEDERATION_ENTITY, OPENID_PROVIDER, OPENID_RELYING_PARTY,
 };
 use crate::federation::publish::{
-    MetadataSource, Publisher, PublisherSettings, authority_metadata,
+    MetadataSource, Publisher, PublisherSettings, authority_metadata, endpoint_url,
 };
 use crate::federation::registration::Registrar;
 use crate::federation::resolve::Resolver;
+use crate::federation::trust_mark::Holder;
+use crate::federation::{Authority, History};
 use crate::identity::{Keys, People, synthetic};
-use crate::jobs::Task;
+use crate::jobs::{self, Task};
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
 use crate::provider::sweep;
@@ -96,15 +97,20 @@ fn authority(
         AuthoritySettings {
             id: id.clone(),
             alg: Algorithm::ES256,
-            statement_lifetime: section.subordinate_statement_lifetime,
+            section: section.clone(),
             is_anchor,
         },
         Arc::clone(&opened.house.signer),
         opened.house.store.clone(),
-        resolver,
+        Arc::clone(&resolver),
     ));
-    let metadata = authority_metadata(id, &informational(opened));
-    let publisher = publisher(opened, shared, id, Arc::new(move || metadata.clone()))?;
+    let metadata = authority_metadata(id, &informational(opened, id), section);
+    let claims = anchor_claims(section);
+    let source: MetadataSource = Arc::new(move || metadata.clone());
+    let publisher = publisher(opened, shared, id, source, claims)?;
+    let (name, node) = (&opened.entity.name, &shared.node);
+    let mut tasks = jobs::federation::of_authority(name, node, &opened.house, &authority);
+    tasks.extend(shown_marks(opened, shared, id, resolver, &publisher));
     let federation_section = &opened.entity.federation;
     let front = AuthorityHouse {
         house: opened.house.clone(),
@@ -119,6 +125,8 @@ fn authority(
     };
     let router = home::routes(front.clone()).merge(pages()).merge(federation(
         opened,
+        shared,
+        id,
         publisher,
         Some(authority),
     ));
@@ -126,7 +134,7 @@ fn authority(
     Ok(Built {
         router: found(router, &opened.house, frame),
         alias: None,
-        tasks: Vec::new(),
+        tasks,
     })
 }
 
@@ -145,10 +153,10 @@ fn portal(
         Arc::clone(&house.signer),
         Arc::clone(&house.sealer),
         Arc::clone(&house.outbound),
-        Arc::new(Federated::new(resolver)),
+        Arc::new(Federated::new(Arc::clone(&resolver))),
     ));
     let (source, name) = (Arc::clone(&party), brand.zh.clone().into_owned());
-    let names = informational(opened);
+    let names = informational(opened, id);
     let publisher = publisher(
         opened,
         shared,
@@ -160,7 +168,10 @@ fn portal(
             metadata.insert(FEDERATION_ENTITY.to_owned(), Value::Object(names.clone()));
             metadata
         }),
+        Map::new(),
     )?;
+    let mut tasks = vec![forgetting(opened)];
+    tasks.extend(shown_marks(opened, shared, id, resolver, &publisher));
     let portal = PortalHouse {
         house: house.clone(),
         party,
@@ -169,12 +180,12 @@ fn portal(
     };
     let router = web::portal::routes(portal.clone())
         .merge(pages())
-        .merge(federation(opened, publisher, None));
+        .merge(federation(opened, shared, id, publisher, None));
     let frame = move |headers: &HeaderMap| portal.frame(headers, "/");
     Ok(Built {
         router: found(router, house, frame),
         alias: None,
-        tasks: vec![forgetting(opened)],
+        tasks,
     })
 }
 
@@ -200,7 +211,7 @@ fn provider(
     section: &ProviderSection,
     people: &PeopleSection,
 ) -> Result<Built, OpenError> {
-    let registrar = Arc::new(Registrar::new(resolver));
+    let registrar = Arc::new(Registrar::new(Arc::clone(&resolver)));
     let (outbound, sealer) = (&opened.house.outbound, Arc::clone(&opened.house.sealer));
     let clients = Clients::new(section, Some(registrar), shared.plain_http)
         .map_err(|e| settings(opened, format!("provider.clients: {e}")))?
@@ -213,7 +224,7 @@ fn provider(
         settings: section.clone(),
         clients: Arc::new(clients),
     });
-    let (source, names) = (Arc::clone(&house), informational(opened));
+    let (source, names) = (Arc::clone(&house), informational(opened, id));
     let publisher = publisher(
         opened,
         shared,
@@ -227,7 +238,9 @@ fn provider(
             metadata.insert(FEDERATION_ENTITY.to_owned(), Value::Object(names.clone()));
             metadata
         }),
+        Map::new(),
     )?;
+    let shown = shown_marks(opened, shared, id, resolver, &publisher);
     let people = Arc::new(open_people(opened, shared, people)?);
     let tell = Task::new(
         format!("{}: logout deliveries", opened.entity.name),
@@ -271,7 +284,7 @@ fn provider(
         .merge(front)
         .merge(doors)
         .merge(pages())
-        .merge(federation(opened, publisher, None));
+        .merge(federation(opened, shared, id, publisher, None));
     let alias = match &section.mtls {
         None => None,
         Some(mtls) => {
@@ -296,7 +309,7 @@ fn provider(
     Ok(Built {
         router,
         alias,
-        tasks: vec![tell, notices, forget],
+        tasks: [tell, notices, forget].into_iter().chain(shown).collect(),
     })
 }
 
@@ -385,14 +398,73 @@ fn pages() -> Router {
 
 fn federation(
     opened: &Opened,
+    shared: &Shared,
+    id: &EntityId,
     publisher: Arc<Publisher>,
     authority: Option<Arc<Authority>>,
 ) -> Router {
+    let verify = shared
+        .policy
+        .of(Purpose::Federation)
+        .map_or(0, |l| l.verify);
+    let (signer, store) = (Arc::clone(&opened.house.signer), opened.house.store.clone());
+    let history = History::new(id.clone(), Algorithm::ES256, verify, signer, store);
     web::federation::routes(FederationState {
         clock: Arc::clone(&opened.house.clock),
         publisher,
+        history: Some(Arc::new(history)),
         authority,
     })
+}
+
+/// Fetches the trust marks that the entity was granted, and has them shown.
+fn shown_marks(
+    opened: &Opened,
+    shared: &Shared,
+    id: &EntityId,
+    resolver: Arc<Resolver>,
+    publisher: &Arc<Publisher>,
+) -> Option<Task> {
+    let granted = opened.entity.federation.trust_marks.clone();
+    if granted.is_empty() {
+        return None;
+    }
+    let holder = Arc::new(Holder {
+        id: id.clone(),
+        granted,
+        store: opened.house.store.clone(),
+        resolver,
+    });
+    let (name, house) = (&opened.entity.name, &opened.house);
+    let publisher = Arc::clone(publisher);
+    Some(jobs::federation::trust_marks(
+        name,
+        &shared.node,
+        house,
+        holder,
+        publisher,
+    ))
+}
+
+/// What an anchor says about trust marks (OpenID Federation 1.0 §3.1.2); nothing, as long as it knows none.
+fn anchor_claims(section: &AuthoritySection) -> Map<String, Value> {
+    let mut claims = Map::new();
+    if !section.trust_mark_issuers.is_empty() {
+        claims.insert(
+            "trust_mark_issuers".to_owned(),
+            json!(section.trust_mark_issuers),
+        );
+    }
+    if !section.trust_mark_owners.is_empty() {
+        let owners = section.trust_mark_owners.iter();
+        let owners = owners
+            .map(|(kind, owner)| (kind.clone(), json!({"sub": owner.sub, "jwks": owner.jwks})));
+        claims.insert(
+            "trust_mark_owners".to_owned(),
+            Value::Object(owners.collect()),
+        );
+    }
+    claims
 }
 
 fn publisher(
@@ -400,6 +472,7 @@ fn publisher(
     shared: &Shared,
     id: &EntityId,
     metadata: MetadataSource,
+    claims: Map<String, Value>,
 ) -> Result<Arc<Publisher>, OpenError> {
     let federation = &opened.entity.federation;
     let mut authority_hints = Vec::new();
@@ -437,10 +510,14 @@ fn publisher(
     Ok(Arc::new(publisher))
 }
 
-/// OpenID Federation 1.0 §5.2.2.
-fn informational(opened: &Opened) -> Map<String, Value> {
+/// OpenID Federation 1.0 §5.2.2, and the endpoint that every role has.
+fn informational(opened: &Opened, id: &EntityId) -> Map<String, Value> {
     let federation = &opened.entity.federation;
     let mut members = Map::new();
+    members.insert(
+        "federation_historical_keys_endpoint".to_owned(),
+        endpoint_url(id, "historical_keys").into(),
+    );
     if let Some(name) = &federation.organization_name {
         members.insert("organization_name".to_owned(), name.as_str().into());
     }

@@ -214,7 +214,7 @@ async fn listings_are_filtered_and_ordered_alike_on_both_databases() {
         );
         assert_eq!(ids(marked(), NOW.plus(10)).await, ["https://b.example"]);
         let typed = ListFilter {
-            trust_mark_type: Some("https://t.example/2".into()),
+            trust_mark_types: vec!["https://t.example/2".into()],
             ..filter()
         };
         assert_eq!(ids(typed.clone(), NOW).await, ["https://a.example"]);

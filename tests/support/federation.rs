@@ -14,7 +14,7 @@ use hefu::crypto::{BoxFuture, Purpose, SignError, Signer};
 use hefu::federation::resolve::{Document, Fetch, FetchError, Settings};
 use hefu::federation::statement::Rules;
 use hefu::federation::{Anchor, Anchors, EntityId, Resolver, Schemes};
-use hefu::jose::{JwkSet, jws};
+use hefu::jose::{Jwk, JwkSet, jws};
 use hefu::oauth::Algorithm;
 use serde_json::{Map, Value, json};
 
@@ -107,8 +107,9 @@ impl Signer for TestSigner {
         Arc::new(self.key.jwks())
     }
 
-    fn verify(&self, _: Purpose, _: &str, _: Algorithm, _: &[u8], _: &[u8]) -> bool {
-        false
+    fn verify(&self, _: Purpose, kid: &str, alg: Algorithm, input: &[u8], sig: &[u8]) -> bool {
+        let key = Jwk::parse(&self.key.jwk()).expect("a key");
+        kid == self.key.kid && key.verify(alg, input, sig)
     }
 }
 
@@ -139,6 +140,8 @@ pub struct World {
     spoils: Mutex<BTreeMap<(String, String), Spoil>>,
     offline: Mutex<Vec<String>>,
     documents: Mutex<BTreeMap<String, String>>,
+    /// What issuers say about marks; `active` unless it is here.
+    statuses: Mutex<BTreeMap<String, String>>,
     pub fetched: Mutex<Vec<String>>,
     now: AtomicI64,
     pub lifetime: AtomicI64,
@@ -151,6 +154,7 @@ impl World {
             spoils: Mutex::default(),
             offline: Mutex::default(),
             documents: Mutex::default(),
+            statuses: Mutex::default(),
             fetched: Mutex::default(),
             now: AtomicI64::new(START.0),
             lifetime: AtomicI64::new(600),
@@ -248,6 +252,24 @@ impl World {
             .lock()
             .expect("lock")
             .insert(url.to_owned(), body);
+    }
+
+    /// From now on the issuer says this about the mark, at `<its identifier>/status`.
+    pub fn trust_mark_status(&self, trust_mark: &str, status: &str) {
+        self.statuses
+            .lock()
+            .expect("lock")
+            .insert(trust_mark.to_owned(), status.to_owned());
+    }
+
+    fn status(&self, issuer: &str, trust_mark: &str) -> Option<String> {
+        let statuses = self.statuses.lock().expect("lock");
+        let status = statuses.get(trust_mark).map_or("active", String::as_str);
+        let claims =
+            json!({"iss": issuer, "iat": self.now().0, "trust_mark": trust_mark, "status": status});
+        let entities = self.entities.lock().expect("lock");
+        let key = &entities.get(issuer)?.key;
+        Some(key.jwt("trust-mark-status-response+jwt", &claims))
     }
 
     pub fn now(&self) -> UnixTime {
@@ -417,7 +439,24 @@ impl World {
                 };
                 Ok(json!(entity.vouches.keys().filter(wanted).collect::<Vec<_>>()).to_string())
             }
-            Document::Jwks { url } | Document::SignedJwks { url } | Document::Sector { url } => {
+            Document::TrustMarkStatus {
+                endpoint,
+                trust_mark,
+            } => {
+                let issuer = endpoint.strip_suffix("/status").ok_or_else(missing)?;
+                self.fetched
+                    .lock()
+                    .expect("lock")
+                    .push(format!("{issuer} status"));
+                if away(issuer) {
+                    return Err(FetchError::Unreachable("no answer".to_owned()));
+                }
+                self.status(issuer, trust_mark).ok_or_else(missing)
+            }
+            Document::Jwks { url }
+            | Document::SignedJwks { url }
+            | Document::Sector { url }
+            | Document::TrustMark { endpoint: url, .. } => {
                 self.fetched.lock().expect("lock").push(url.clone());
                 self.documents
                     .lock()

@@ -1,9 +1,12 @@
 //! What an anchor or an intermediate serves (OpenID Federation 1.0 §8): statements about its subordinates, their list,
-//! and resolved metadata of entities below it. Knows no HTTP; its doors are in `web::federation`.
+//! resolved metadata of entities below it, and the trust marks it gives. Knows no HTTP; its doors are in `web::federation`.
 
+mod caller;
+pub mod listing;
+mod mark;
 mod resolver;
 mod subordinate;
-mod subtree;
+pub mod subtree;
 
 use std::sync::Arc;
 
@@ -11,6 +14,7 @@ use moka::future::Cache;
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
+use crate::config;
 use crate::crypto::{SignError, Signer};
 use crate::federation::chain::{Anchor, Anchors};
 use crate::federation::entity::{EntityId, Schemes};
@@ -21,9 +25,10 @@ use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, Error, ErrorCode};
 use crate::store::{self, Store};
 
+pub use caller::Shown;
+pub use mark::{IssuedMark, give_trust_mark, revoke_trust_mark};
 pub use subordinate::{
-    Face, InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, faces, give_trust_mark,
-    list, revoke_trust_mark,
+    Face, InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, faces, list,
 };
 
 /// What an authority is told once.
@@ -31,8 +36,7 @@ pub use subordinate::{
 pub struct AuthoritySettings {
     pub id: EntityId,
     pub alg: Algorithm,
-    /// Seconds that a subordinate statement lives: a dropped subordinate stops after as long at the latest.
-    pub statement_lifetime: i64,
+    pub section: config::authority::Authority,
     /// Whether this entity is itself the anchor that its resolve responses end at. Its own keys are then the anchor's
     /// keys, followed as they rotate.
     pub is_anchor: bool,
@@ -47,6 +51,10 @@ pub struct Authority {
     resolver: Arc<Resolver>,
     statements: Cache<EntityId, Arc<Signed>>,
     responses: Cache<resolver::Asked, Arc<Signed>>,
+    /// By type, subject and when it was given.
+    marks: Cache<(String, EntityId, UnixTime), Arc<Signed>>,
+    /// What was lately said about a mark, by its hash and the status.
+    statuses: Cache<([u8; 32], &'static str), (UnixTime, Arc<str>)>,
     subtree: subtree::Subtree,
 }
 
@@ -78,6 +86,8 @@ impl Authority {
             resolver,
             statements: Cache::new(10_000),
             responses: Cache::new(1_000),
+            marks: Cache::new(10_000),
+            statuses: Cache::new(10_000),
             subtree: subtree::Subtree::default(),
         };
         authority.follow_own_keys();
@@ -105,13 +115,21 @@ impl Authority {
                 "this entity is not an immediate subordinate",
             )
         })?;
-        let claims = self.claims(&subordinate);
+        self.statement(&subordinate, now).await
+    }
+
+    async fn statement(
+        &self,
+        subordinate: &Subordinate,
+        now: UnixTime,
+    ) -> Result<Arc<str>, AuthorityError> {
+        let claims = self.claims(subordinate);
         if let Some(signed) = self.statements.get(&subordinate.entity_id).await
             && signed.serves(&claims, now)
         {
             return Ok(Arc::clone(&signed.jwt));
         }
-        let exp = self.expiry(&subordinate, now);
+        let exp = self.expiry(subordinate, now);
         let signed = Signed::make(
             &*self.signer,
             self.settings.alg,
@@ -123,7 +141,7 @@ impl Authority {
         .await?;
         let jwt = Arc::clone(&signed.jwt);
         self.statements
-            .insert(subordinate.entity_id, Arc::new(signed))
+            .insert(subordinate.entity_id.clone(), Arc::new(signed))
             .await;
         Ok(jwt)
     }
@@ -160,7 +178,7 @@ impl Authority {
 
     /// Never later than the last key that the statement lists, when keys say when they end.
     fn expiry(&self, subordinate: &Subordinate, now: UnixTime) -> UnixTime {
-        let exp = now.plus(self.settings.statement_lifetime);
+        let exp = now.plus(self.settings.section.subordinate_statement_lifetime);
         let keys = subordinate.jwks.get("keys").and_then(Value::as_array);
         let last = keys
             .into_iter()

@@ -22,12 +22,13 @@ pub(super) type Asked = (EntityId, EntityId, BTreeSet<String>);
 
 impl Authority {
     /// The metadata of `sub` as resolved to one of `trust_anchors`, the first that we know; only `entity_types`, when
-    /// any are given.
+    /// any are given. `caller` authenticated itself.
     pub async fn resolve(
         &self,
         sub: &str,
         trust_anchors: &[String],
         entity_types: &[String],
+        caller: Option<&EntityId>,
         now: UnixTime,
     ) -> Result<Arc<str>, AuthorityError> {
         self.follow_own_keys();
@@ -63,7 +64,14 @@ impl Authority {
             .await
             .map_err(|error| refusal(&error))?;
         let types: BTreeSet<String> = entity_types.iter().cloned().collect();
-        let (claims, exp) = self.response(&chain, &types, now).await;
+        let (mut claims, exp) = self.response(&chain, &types, now).await;
+        if let Some(caller) = caller {
+            // §8.3.2: only for callers who said who they are, and then for them alone.
+            claims.insert("aud".into(), caller.as_str().into());
+            let alg = self.settings.alg;
+            let signed = Signed::make(&*self.signer, alg, TYP, claims, now, exp).await?;
+            return Ok(signed.jwt);
+        }
         let asked = (sub, anchor, types);
         if let Some(signed) = self.responses.get(&asked).await
             && signed.serves(&claims, now)

@@ -1,12 +1,11 @@
-//! The entities that an authority vouches for, and the marks it has given: rows and their rules.
-
-use std::collections::HashSet;
+//! The entities that an authority vouches for: rows and their rules.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::Row as _;
 
 use crate::clock::UnixTime;
+use crate::federation::authority::mark::marked;
 use crate::federation::constraints::Constraints;
 use crate::federation::entity::{EntityId, FEDERATION_ENTITY, Schemes};
 use crate::federation::policy::MetadataPolicy;
@@ -186,7 +185,8 @@ pub struct ListFilter {
     pub entity_types: Vec<String>,
     /// Holding at least one mark of ours that is valid.
     pub trust_marked: bool,
-    pub trust_mark_type: Option<String>,
+    /// All of these.
+    pub trust_mark_types: Vec<String>,
     pub intermediate: bool,
 }
 
@@ -201,11 +201,14 @@ pub async fn list(
     )
     .fetch_all(&mut *conn)
     .await?;
-    let marked = if filter.trust_marked || filter.trust_mark_type.is_some() {
-        Some(marked(conn, filter.trust_mark_type.as_deref(), now).await?)
-    } else {
-        None
-    };
+    // One set per condition: whoever passes is in all of them.
+    let mut having = Vec::new();
+    if filter.trust_marked {
+        having.push(marked(conn, None, now).await?);
+    }
+    for trust_mark_type in &filter.trust_mark_types {
+        having.push(marked(conn, Some(trust_mark_type), now).await?);
+    }
     let mut listed = Vec::new();
     for row in rows {
         let id: String = row.try_get("entity_id")?;
@@ -217,7 +220,7 @@ pub async fn list(
                 .any(|t| filter.entity_types.iter().any(|wanted| wanted == t));
         if wanted
             && (!filter.intermediate || intermediate.is_some())
-            && marked.as_ref().is_none_or(|marked| marked.contains(&id))
+            && having.iter().all(|having| having.contains(&id))
         {
             listed.push(read_id(&id)?);
         }
@@ -268,73 +271,10 @@ fn asserted_name(metadata: &Value) -> Option<Localized> {
         .find_map(|name| name)
 }
 
-async fn marked(
-    conn: &mut Conn,
-    trust_mark_type: Option<&str>,
-    now: UnixTime,
-) -> Result<HashSet<String>, Error> {
-    let rows = sqlx::query(
-        "SELECT trust_mark_type, subject FROM issued_trust_marks \
-         WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $1)",
-    )
-    .bind(now)
-    .fetch_all(conn)
-    .await?;
-    let mut subjects = HashSet::new();
-    for row in rows {
-        let given: String = row.try_get("trust_mark_type")?;
-        if trust_mark_type.is_none_or(|wanted| wanted == given) {
-            subjects.insert(row.try_get("subject")?);
-        }
-    }
-    Ok(subjects)
-}
-
-/// Notes that a mark was issued; again, when it was issued or revoked before.
-pub async fn give_trust_mark(
-    conn: &mut Conn,
-    trust_mark_type: &str,
-    subject: &EntityId,
-    expires_at: Option<UnixTime>,
-    now: UnixTime,
-) -> Result<(), Error> {
-    sqlx::query(
-        "INSERT INTO issued_trust_marks (trust_mark_type, subject, issued_at, expires_at, revoked_at) \
-         VALUES ($1, $2, $3, $4, NULL) ON CONFLICT (trust_mark_type, subject) DO UPDATE SET \
-         issued_at = excluded.issued_at, expires_at = excluded.expires_at, revoked_at = NULL",
-    )
-    .bind(trust_mark_type)
-    .bind(subject.as_str())
-    .bind(now)
-    .bind(expires_at)
-    .execute(conn)
-    .await?;
-    Ok(())
-}
-
-/// Revokes a mark; `false` when there is none to revoke.
-pub async fn revoke_trust_mark(
-    conn: &mut Conn,
-    trust_mark_type: &str,
-    subject: &EntityId,
-    now: UnixTime,
-) -> Result<bool, Error> {
-    let row = sqlx::query(
-        "UPDATE issued_trust_marks SET revoked_at = $3 WHERE trust_mark_type = $1 AND subject = $2 \
-         AND revoked_at IS NULL RETURNING subject",
-    )
-    .bind(trust_mark_type)
-    .bind(subject.as_str())
-    .bind(now)
-    .fetch_optional(conn)
-    .await?;
-    Ok(row.is_some())
-}
-
-fn read_id(text: &str) -> Result<EntityId, Error> {
+pub(super) fn read_id(text: &str) -> Result<EntityId, Error> {
     EntityId::parse(text, Schemes::HttpsOrLoopbackHttp).map_err(|e| Error::Decode(Box::new(e)))
 }
 
-fn read_json(text: &str) -> Result<Value, Error> {
+pub(super) fn read_json(text: &str) -> Result<Value, Error> {
     serde_json::from_str(text).map_err(|e| Error::Decode(Box::new(e)))
 }

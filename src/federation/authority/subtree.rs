@@ -1,35 +1,43 @@
 //! Who stands below an authority, at any depth: found out from the lists of its own intermediates, never from what a
 //! stranger says about itself. A resolve request for anybody else starts no search (OpenID Federation 1.0 §18.1).
+//!
+//! A job walks the lists and keeps what it finds in the database, so that a member is known at the first request, also after a
+//! restart and on a node that never walked; another keeps the members' chains in memory. A request for somebody unknown may walk
+//! too, but seldom.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
+use sqlx::Row as _;
 use tokio::sync::Mutex;
 
+use super::Authority;
+use super::subordinate::{ListFilter, Subordinate, list, read_id};
 use crate::clock::UnixTime;
-use crate::federation::authority::{ListFilter, list};
 use crate::federation::entity::EntityId;
 use crate::federation::resolve::{Document, Resolver};
 use crate::federation::statement::EntityStatement;
 use crate::jose::json;
-use crate::store::{Error, Store};
+use crate::store::{Conn, Error, Store};
 
 /// Seconds between two walks through the lists, whoever asks about whom.
 const MOST_OFTEN: i64 = 15;
-/// How many intermediates are asked in one walk, how deep, and how many entities are remembered.
+/// How many intermediates are asked in one walk, how deep, how many at once, and how many entities are remembered.
 const MOST_ASKED: usize = 500;
 const MOST_LEVELS: usize = 8;
+const AT_ONCE: usize = 8;
 const MOST_KNOWN: usize = 100_000;
+/// How many members' chains are kept warm, and how many are looked up at once: the rest is looked up when somebody asks.
+const MOST_WARM: usize = 4_000;
+const WARMED_AT_ONCE: usize = 4;
 
+/// When this process last walked on demand.
 #[derive(Debug, Default)]
-pub(super) struct Subtree(Mutex<Walk>);
+pub(super) struct Subtree(Mutex<Option<UnixTime>>);
 
-#[derive(Debug, Default)]
-struct Walk {
-    at: Option<UnixTime>,
-    known: HashSet<EntityId>,
-}
+/// Entity identifiers that one intermediate lists, and whether each is an intermediate in turn.
+pub type Listed = BTreeMap<EntityId, bool>;
 
 impl Subtree {
     /// Whether `subject` stands below the authority whose store this is.
@@ -40,66 +48,191 @@ impl Subtree {
         resolver: &Arc<Resolver>,
         now: UnixTime,
     ) -> Result<bool, Error> {
-        let everyone = list(&mut *store.read().await?, &ListFilter::default(), now).await?;
-        if everyone.contains(subject) {
+        if is_known(&mut *store.read().await?, subject).await? {
             return Ok(true);
         }
         // Held while walking: whoever else asks meanwhile waits for the same walk.
-        let mut walk = self.0.lock().await;
-        if walk.known.contains(subject) {
-            return Ok(true);
+        let mut walked_at = self.0.lock().await;
+        if walked_at.is_some_and(|at| now.since(at) < MOST_OFTEN) {
+            return is_known(&mut *store.read().await?, subject).await;
         }
-        if walk.at.is_some_and(|at| now.since(at) < MOST_OFTEN) {
-            return Ok(false);
-        }
-        let filter = ListFilter {
-            intermediate: true,
-            ..ListFilter::default()
-        };
-        let first = list(&mut *store.read().await?, &filter, now).await?;
-        walk.known = below(first, resolver, now).await;
-        walk.at = Some(now);
-        Ok(walk.known.contains(subject))
+        walk(store, resolver, now).await?;
+        *walked_at = Some(now);
+        is_known(&mut *store.read().await?, subject).await
     }
 }
 
-async fn below(first: Vec<EntityId>, resolver: &Arc<Resolver>, now: UnixTime) -> HashSet<EntityId> {
-    let mut known = HashSet::new();
-    let mut asked: HashSet<EntityId> = first.iter().cloned().collect();
-    let mut level = first;
+impl Authority {
+    /// Asks everybody below for their lists, and remembers who was there. For one node at a time.
+    pub async fn walk_subtree(&self, now: UnixTime) -> Result<(), Error> {
+        walk(&self.store, &self.resolver, now).await
+    }
+
+    /// Looks up the chains of members that are not in memory or due; how many are good. For every node.
+    pub async fn warm_subtree(&self, now: UnixTime) -> Result<usize, Error> {
+        self.follow_own_keys();
+        let mut conn = self.store.read().await?;
+        let mut subjects = list(&mut conn, &ListFilter::default(), now).await?;
+        subjects.extend(members(&mut conn, MOST_WARM).await?);
+        drop(conn);
+        subjects.truncate(MOST_WARM);
+        let anchors = self.resolver.anchors();
+        let mut pairs = Vec::new();
+        for anchor in anchors.ids() {
+            pairs.extend(
+                subjects
+                    .iter()
+                    .map(|subject| (subject.clone(), anchor.clone())),
+            );
+        }
+        let warmed = stream::iter(pairs)
+            .map(|(subject, anchor)| {
+                let resolver = Arc::clone(&self.resolver);
+                async move { resolver.keep_warm(&subject, &anchor, now).await }
+            })
+            .buffer_unordered(WARMED_AT_ONCE)
+            .filter(|good| std::future::ready(*good))
+            .count();
+        Ok(warmed.await)
+    }
+}
+
+/// Whether `subject` is an immediate subordinate or was listed by an intermediate below.
+async fn is_known(conn: &mut Conn, subject: &EntityId) -> Result<bool, Error> {
+    if Subordinate::find(conn, subject).await?.is_some() {
+        return Ok(true);
+    }
+    let found: Option<i64> =
+        sqlx::query_scalar("SELECT found_at FROM subtree_members WHERE entity_id = $1 LIMIT 1")
+            .bind(subject.as_str())
+            .fetch_optional(conn)
+            .await?;
+    Ok(found.is_some())
+}
+
+/// At most `limit` entities that intermediates listed, the longest known first.
+pub async fn members(conn: &mut Conn, limit: usize) -> Result<Vec<EntityId>, Error> {
+    let rows: Vec<String> = sqlx::query_scalar(
+        "SELECT entity_id FROM subtree_members GROUP BY entity_id ORDER BY MIN(found_at), entity_id LIMIT $1",
+    )
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(conn)
+    .await?;
+    rows.iter().map(|id| read_id(id)).collect()
+}
+
+/// What `via` listed when it last answered.
+pub async fn listed_by(conn: &mut Conn, via: &EntityId) -> Result<Listed, Error> {
+    let rows =
+        sqlx::query("SELECT entity_id, intermediate_since FROM subtree_members WHERE via = $1")
+            .bind(via.as_str())
+            .fetch_all(conn)
+            .await?;
+    rows.iter()
+        .map(|row| {
+            let since: Option<i64> = row.try_get("intermediate_since")?;
+            let id = read_id(&row.try_get::<String, _>("entity_id")?)?;
+            Ok((id, since.is_some()))
+        })
+        .collect()
+}
+
+/// Puts what `via` lists now in the place of what it listed before; writes only what changed.
+pub async fn note_listed(
+    conn: &mut Conn,
+    via: &EntityId,
+    before: &Listed,
+    listed: &Listed,
+    now: UnixTime,
+) -> Result<(), Error> {
+    for id in before.keys().filter(|id| !listed.contains_key(*id)) {
+        sqlx::query("DELETE FROM subtree_members WHERE via = $1 AND entity_id = $2")
+            .bind(via.as_str())
+            .bind(id.as_str())
+            .execute(&mut *conn)
+            .await?;
+    }
+    for (id, is_intermediate) in listed {
+        if before.get(id) == Some(is_intermediate) {
+            continue;
+        }
+        sqlx::query(
+            "INSERT INTO subtree_members (entity_id, via, intermediate_since, found_at) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (entity_id, via) DO UPDATE SET intermediate_since = excluded.intermediate_since",
+        )
+        .bind(id.as_str())
+        .bind(via.as_str())
+        .bind(is_intermediate.then_some(now))
+        .bind(now)
+        .execute(&mut *conn)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Forgets what was listed by intermediates that nobody lists any more.
+pub async fn forget_others(conn: &mut Conn, asked: &HashSet<EntityId>) -> Result<(), Error> {
+    let vias: Vec<String> = sqlx::query_scalar("SELECT DISTINCT via FROM subtree_members")
+        .fetch_all(&mut *conn)
+        .await?;
+    for via in vias.iter().filter(|via| !asked.contains(via.as_str())) {
+        sqlx::query("DELETE FROM subtree_members WHERE via = $1")
+            .bind(via)
+            .execute(&mut *conn)
+            .await?;
+    }
+    Ok(())
+}
+
+async fn walk(store: &Store, resolver: &Arc<Resolver>, now: UnixTime) -> Result<(), Error> {
+    let filter = ListFilter {
+        intermediate: true,
+        ..ListFilter::default()
+    };
+    let mut level = list(&mut *store.read().await?, &filter, now).await?;
+    level.truncate(MOST_ASKED);
+    let mut asked: HashSet<EntityId> = level.iter().cloned().collect();
+    let mut known = 0;
     for _ in 0..MOST_LEVELS {
-        let answers = join_all(level.iter().map(|id| subordinates(id, resolver, now))).await;
-        let mut next = Vec::new();
-        for (everyone, intermediates) in answers {
-            for id in everyone {
-                if known.len() < MOST_KNOWN {
-                    known.insert(id);
-                }
+        let mut answers = stream::iter(std::mem::take(&mut level))
+            .map(async |id| {
+                let listed = subordinates(&id, resolver, now).await;
+                (id, listed)
+            })
+            .buffer_unordered(AT_ONCE);
+        while let Some((via, listed)) = answers.next().await {
+            let before = listed_by(&mut *store.read().await?, &via).await?;
+            // Who is away, or answers with an unsigned error, keeps those it listed before (§18.2).
+            let mut listed = listed.unwrap_or_else(|| before.clone());
+            while known + listed.len() > MOST_KNOWN {
+                listed.pop_last();
             }
-            for id in intermediates {
-                if asked.len() < MOST_ASKED && asked.insert(id.clone()) {
-                    next.push(id);
+            known += listed.len();
+            if listed != before {
+                let mut tx = store.write().await?;
+                note_listed(&mut tx, &via, &before, &listed, now).await?;
+                tx.commit().await?;
+            }
+            for (id, is_intermediate) in listed {
+                if is_intermediate && asked.len() < MOST_ASKED && asked.insert(id.clone()) {
+                    level.push(id);
                 }
             }
         }
-        if next.is_empty() {
+        drop(answers);
+        if level.is_empty() {
             break;
         }
-        level = next;
     }
-    known
+    let mut tx = store.write().await?;
+    forget_others(&mut tx, &asked).await?;
+    tx.commit().await
 }
 
-/// What the intermediate `id` lists: everyone, and those that are intermediates themselves. Nothing when it is away.
-async fn subordinates(
-    id: &EntityId,
-    resolver: &Arc<Resolver>,
-    now: UnixTime,
-) -> (Vec<EntityId>, Vec<EntityId>) {
+/// What the intermediate `id` lists; none when it does not answer.
+async fn subordinates(id: &EntityId, resolver: &Arc<Resolver>, now: UnixTime) -> Option<Listed> {
     let ask = async |document: Document| resolver.fetcher().fetch(&document).await.ok();
-    let Some(token) = ask(Document::Configuration(id.clone())).await else {
-        return Default::default();
-    };
+    let token = ask(Document::Configuration(id.clone())).await?;
     let endpoint = EntityStatement::parse(token.trim_ascii(), resolver.rules(), now)
         .ok()
         .filter(|statement| statement.sub == *id && statement.iss == *id)
@@ -108,18 +241,14 @@ async fn subordinates(
             statement
                 .federation_entity("federation_list_endpoint")
                 .map(str::to_owned)
-        });
-    let Some(endpoint) = endpoint else {
-        return Default::default();
-    };
-    let read = |text: Option<String>| -> Vec<EntityId> {
-        let listed = text.and_then(|text| json::parse(text.as_bytes()).ok());
-        let ids = listed.as_ref().and_then(|listed| listed.as_array());
-        ids.into_iter()
-            .flatten()
-            .filter_map(|id| EntityId::parse(id.as_str()?, resolver.rules().schemes).ok())
-            .take(MOST_KNOWN)
-            .collect()
+        })?;
+    let read = |text: String| -> Option<Vec<EntityId>> {
+        let listed = json::parse(text.as_bytes()).ok()?;
+        let ids = listed.as_array()?.iter().take(MOST_KNOWN);
+        Some(
+            ids.filter_map(|id| EntityId::parse(id.as_str()?, resolver.rules().schemes).ok())
+                .collect(),
+        )
     };
     let separator = if endpoint.contains('?') { '&' } else { '?' };
     let intermediates = format!("{endpoint}{separator}intermediate=true");
@@ -130,5 +259,13 @@ async fn subordinates(
         }),
     )
     .await;
-    (read(everyone), read(intermediates))
+    let everyone = read(everyone?)?;
+    // §8.2: the filter need not be supported; then nobody below is known to be an intermediate.
+    let intermediates: HashSet<EntityId> =
+        intermediates.and_then(read).into_iter().flatten().collect();
+    let listed = everyone.into_iter().map(|id| {
+        let is_intermediate = intermediates.contains(&id);
+        (id, is_intermediate)
+    });
+    Some(listed.collect())
 }

@@ -21,6 +21,7 @@ use crate::federation::chain::{Anchors, TrustChain};
 use crate::federation::entity::EntityId;
 use crate::federation::explain::Explanation;
 use crate::federation::statement::{Rules, Step};
+use crate::federation::trust_mark::Statuses;
 
 use cache::{ChainEntry, Chains, Statements};
 pub use network::Network;
@@ -40,6 +41,17 @@ pub enum Document {
     SignedJwks { url: String },
     /// OIDC Registration 5: the redirect URIs of one sector.
     Sector { url: String },
+    /// §8.4: asked by POST.
+    TrustMarkStatus {
+        endpoint: String,
+        trust_mark: String,
+    },
+    /// §8.6.
+    TrustMark {
+        endpoint: String,
+        trust_mark_type: String,
+        subject: EntityId,
+    },
 }
 
 /// How documents are fetched: over `outbound` in a node, from memory in tests.
@@ -135,6 +147,7 @@ pub struct Resolver {
     places: Semaphore,
     /// Subjects that were found once.
     proven: moka::future::Cache<EntityId, ()>,
+    statuses: Statuses,
 }
 
 /// Why there is no chain. `explanation` tells an operator what was tried.
@@ -170,6 +183,7 @@ impl Resolver {
             anchors: RwLock::new(Arc::new(settings.anchors.clone())),
             followed: Mutex::default(),
             settings,
+            statuses: Statuses::default(),
         })
     }
 
@@ -198,6 +212,11 @@ impl Resolver {
 
     pub fn fetcher(&self) -> &Arc<dyn Fetch> {
         &self.fetch
+    }
+
+    /// What issuers of trust marks said lately.
+    pub fn statuses(&self) -> &Statuses {
+        &self.statuses
     }
 
     /// A chain from `subject` to any accepted anchor. `hint` is a `trust_chain` that somebody handed in: it saves the
@@ -362,28 +381,65 @@ impl Resolver {
     /// that makes the chain invalid ends it now.
     fn refresh(self: &Arc<Self>, subject: &EntityId, anchor: Option<&EntityId>, now: UnixTime) {
         let (this, subject, anchor) = (Arc::clone(self), subject.clone(), anchor.cloned());
-        tokio::spawn(async move {
-            let anchors = this.accepted(anchor.as_ref());
-            match this
-                .search(&subject, &anchors, now, false, FirstFailure)
-                .await
-            {
-                Ok((chain, _)) => {
-                    let refresh_at = this.refresh_at(&chain, now);
-                    let entry = ChainEntry::held(Arc::new(chain), refresh_at);
-                    this.chains.put(&subject, anchor.as_ref(), entry).await;
-                }
-                Err(error) if error.is_signed_evidence() => {
-                    tracing::warn!(%subject, reason = %error.reason, "a superior's newer statement ends a trust chain");
-                    this.chains.forget(&subject, anchor.as_ref()).await;
-                }
-                Err(error) => {
-                    tracing::info!(%subject, reason = %error.reason, "a trust chain could not be renewed yet");
-                    let again = now.plus(this.settings.limits.negative_age);
-                    this.chains.postpone(&subject, anchor.as_ref(), again).await;
-                }
+        tokio::spawn(async move { this.look_again(&subject, anchor.as_ref(), now).await });
+    }
+
+    async fn look_again(&self, subject: &EntityId, anchor: Option<&EntityId>, now: UnixTime) {
+        let anchors = self.accepted(anchor);
+        match self
+            .search(subject, &anchors, now, false, FirstFailure)
+            .await
+        {
+            Ok((chain, _)) => {
+                let refresh_at = self.refresh_at(&chain, now);
+                let entry = ChainEntry::held(Arc::new(chain), refresh_at);
+                self.chains.put(subject, anchor, entry).await;
             }
-        });
+            Err(error) if error.is_signed_evidence() => {
+                tracing::warn!(%subject, reason = %error.reason, "a superior's newer statement ends a trust chain");
+                self.chains.forget(subject, anchor).await;
+            }
+            Err(error) => {
+                tracing::info!(%subject, reason = %error.reason, "a trust chain could not be renewed yet");
+                let again = now.plus(self.settings.limits.negative_age);
+                self.chains.postpone(subject, anchor, again).await;
+            }
+        }
+    }
+
+    /// Sees to it that a chain is remembered and not due, and says whether there is one: for a job that does its work ahead of
+    /// time and one subject after the other, where `resolve_to` would look again behind its caller's back.
+    pub async fn keep_warm(
+        self: &Arc<Self>,
+        subject: &EntityId,
+        anchor: &EntityId,
+        now: UnixTime,
+    ) -> bool {
+        if let Some(entry) = self.chains.find(subject, Some(anchor)).await
+            && let ChainEntry::Held(held) = &*entry
+            && now < held.chain.expires_at()
+        {
+            if held.due(now) {
+                self.look_again(subject, Some(anchor), now).await;
+            }
+            return true;
+        }
+        self.resolve_to(subject, anchor, now).await.is_ok()
+    }
+
+    /// The chain to `anchor` that is remembered and still valid, without asking anybody.
+    pub async fn remembered_to(
+        &self,
+        subject: &EntityId,
+        anchor: &EntityId,
+        now: UnixTime,
+    ) -> Option<Arc<TrustChain>> {
+        match &*self.chains.find(subject, Some(anchor)).await? {
+            ChainEntry::Held(held) if now < held.chain.expires_at() => {
+                Some(Arc::clone(&held.chain))
+            }
+            _ => None,
+        }
     }
 }
 

@@ -26,11 +26,18 @@ impl Network {
 
     async fn get(&self, document: &Document) -> Result<String, FetchError> {
         let (url, media_type) = self.address(document)?;
-        let answer = self
-            .outbound
-            .get(&url, media_type, &self.limits)
-            .await
-            .map_err(|e| FetchError::Unreachable(e.to_string()))?;
+        let answer = if let Document::TrustMarkStatus { trust_mark, .. } = document {
+            // §8.4.1: always by POST.
+            let form = url::form_urlencoded::Serializer::new(String::new())
+                .append_pair("trust_mark", trust_mark)
+                .finish();
+            self.outbound
+                .post(&url, FORM, form.into_bytes(), &self.limits)
+                .await
+        } else {
+            self.outbound.get(&url, media_type, &self.limits).await
+        };
+        let answer = answer.map_err(|e| FetchError::Unreachable(e.to_string()))?;
         let status = answer.status();
         if status != http::StatusCode::OK {
             return Err(FetchError::Answer(format!(
@@ -65,6 +72,8 @@ impl Network {
             Document::Jwks { url } => (url.clone(), JWKS),
             Document::SignedJwks { url } => (url.clone(), SIGNED_JWKS),
             Document::Sector { url } => (url.clone(), JSON),
+            Document::TrustMarkStatus { endpoint, .. } => (endpoint.clone(), TRUST_MARK_STATUS),
+            Document::TrustMark { endpoint, .. } => (endpoint.clone(), TRUST_MARK),
         };
         let refused = |reason: &str| FetchError::Unreachable(format!("{text:?} {reason}"));
         let mut url = Url::parse(&text).map_err(|_| refused("is not a URL"))?;
@@ -74,6 +83,16 @@ impl Network {
         if let Document::Subordinate { subject, .. } = document {
             // §8: an endpoint may have a query already; it is kept.
             url.query_pairs_mut().append_pair("sub", subject.as_str());
+        }
+        if let Document::TrustMark {
+            trust_mark_type,
+            subject,
+            ..
+        } = document
+        {
+            url.query_pairs_mut()
+                .append_pair("trust_mark_type", trust_mark_type)
+                .append_pair("sub", subject.as_str());
         }
         Ok((url, media_type))
     }
@@ -87,6 +106,9 @@ impl Fetch for Network {
 
 const STATEMENT: &str = "application/entity-statement+jwt";
 const SIGNED_JWKS: &str = "application/jwk-set+jwt";
+const TRUST_MARK: &str = "application/trust-mark+jwt";
+const TRUST_MARK_STATUS: &str = "application/trust-mark-status-response+jwt";
+const FORM: &str = "application/x-www-form-urlencoded";
 const JWKS: &str = "application/jwk-set+json";
 const JSON: &str = "application/json";
 

@@ -4,29 +4,73 @@ use std::sync::Arc;
 
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::asked::Asked;
 use crate::crypto::SignError;
 use crate::federation::authority::AuthorityError;
+use crate::federation::history::HistoryError;
 use crate::oauth::{Error, ErrorCode};
 
-/// Seconds for which intermediaries may keep an answer: short, so that a dropped subordinate or a new key is seen soon.
-const MAX_AGE: &str = "public, max-age=60";
+/// What intermediaries may keep: shortly, so that a dropped subordinate or a new key is seen soon; nothing, when it was said to
+/// one caller or is of the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Shortly,
+    Nothing,
+}
+
+impl Keep {
+    fn of(asked: &Asked) -> Self {
+        if asked.caller.is_some() {
+            Self::Nothing
+        } else {
+            Self::Shortly
+        }
+    }
+
+    const fn header(self) -> (HeaderName, HeaderValue) {
+        let value = match self {
+            Self::Shortly => "public, max-age=60",
+            Self::Nothing => "no-store",
+        };
+        (header::CACHE_CONTROL, HeaderValue::from_static(value))
+    }
+}
 
 /// A signed object under its media type (§15).
 pub(super) struct Signed {
-    pub(super) media_type: &'static str,
-    pub(super) jwt: Arc<str>,
+    media_type: &'static str,
+    jwt: Arc<str>,
+    keep: Keep,
+}
+
+impl Signed {
+    pub(super) const fn new(media_type: &'static str, jwt: Arc<str>) -> Self {
+        Self {
+            media_type,
+            jwt,
+            keep: Keep::Shortly,
+        }
+    }
+
+    pub(super) fn to(mut self, asked: &Asked) -> Self {
+        self.keep = Keep::of(asked);
+        self
+    }
+
+    pub(super) const fn fleeting(mut self) -> Self {
+        self.keep = Keep::Nothing;
+        self
+    }
 }
 
 impl IntoResponse for Signed {
     fn into_response(self) -> Response {
+        let media_type = HeaderValue::from_static(self.media_type);
         let headers = [
-            (
-                header::CONTENT_TYPE,
-                HeaderValue::from_static(self.media_type),
-            ),
-            (header::CACHE_CONTROL, HeaderValue::from_static(MAX_AGE)),
+            (header::CONTENT_TYPE, media_type),
+            self.keep.header(),
             NO_SNIFF,
         ];
         (headers, self.jwt.to_string()).into_response()
@@ -34,7 +78,24 @@ impl IntoResponse for Signed {
 }
 
 /// A listing.
-pub(super) struct Json(pub(super) serde_json::Value);
+pub(super) struct Json {
+    value: Value,
+    keep: Keep,
+}
+
+impl Json {
+    pub(super) const fn new(value: Value) -> Self {
+        Self {
+            value,
+            keep: Keep::Shortly,
+        }
+    }
+
+    pub(super) fn to(mut self, asked: &Asked) -> Self {
+        self.keep = Keep::of(asked);
+        self
+    }
+}
 
 impl IntoResponse for Json {
     fn into_response(self) -> Response {
@@ -43,10 +104,10 @@ impl IntoResponse for Json {
                 header::CONTENT_TYPE,
                 HeaderValue::from_static("application/json"),
             ),
-            (header::CACHE_CONTROL, HeaderValue::from_static(MAX_AGE)),
+            self.keep.header(),
             NO_SNIFF,
         ];
-        (headers, self.0.to_string()).into_response()
+        (headers, self.value.to_string()).into_response()
     }
 }
 
@@ -74,6 +135,12 @@ impl From<SignError> for Refusal {
     }
 }
 
+impl From<HistoryError> for Refusal {
+    fn from(error: HistoryError) -> Self {
+        Self::fault(&error)
+    }
+}
+
 impl Refusal {
     /// Our own fault: logged once, here; the caller learns only that it was ours.
     fn fault(error: &dyn std::error::Error) -> Self {
@@ -93,7 +160,8 @@ impl IntoResponse for Refusal {
             ErrorCode::InvalidIssuer
             | ErrorCode::InvalidSubject
             | ErrorCode::InvalidTrustAnchor
-            | ErrorCode::NotFound => StatusCode::NOT_FOUND,
+            | ErrorCode::NotFound
+            | ErrorCode::PageNotFound => StatusCode::NOT_FOUND,
             ErrorCode::ServerError => StatusCode::INTERNAL_SERVER_ERROR,
             ErrorCode::TemporarilyUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::BAD_REQUEST,
@@ -116,9 +184,9 @@ pub(super) async fn not_an_authority() -> Refusal {
     Error::new(ErrorCode::NotFound, "this entity has no subordinates").into()
 }
 
-/// §8.8: without client authentication requests come by GET.
+/// §8.8: GET without client authentication, POST with it; a status by POST.
 pub(super) async fn wrong_method() -> Response {
-    let refusal: Refusal = Error::invalid_request("this address is read with GET").into();
+    let refusal: Refusal = Error::invalid_request("this address takes another method").into();
     (StatusCode::METHOD_NOT_ALLOWED, refusal).into_response()
 }
 

@@ -7,8 +7,5 @@ use super::answer::{Refusal, Signed};
 
 pub(super) async fn get(State(state): State<FederationState>) -> Result<Signed, Refusal> {
     let jwt = state.publisher.configuration(state.clock.now()).await?;
-    Ok(Signed {
-        media_type: "application/entity-statement+jwt",
-        jwt,
-    })
+    Ok(Signed::new("application/entity-statement+jwt", jwt))
 }

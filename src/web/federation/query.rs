@@ -1,9 +1,6 @@
 //! Query parameters as §8 means them: unknown ones are ignored, a single-valued one that is repeated is an error.
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-
-use super::answer::Refusal;
+use crate::federation::authority::listing::Page;
 use crate::oauth::Error;
 
 /// More parameters than any honest request has.
@@ -12,24 +9,20 @@ const MOST: usize = 100;
 /// The parameters of a request, decoded, in their order.
 pub(super) struct Query(Vec<(String, String)>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Query {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let query = parts.uri.query().unwrap_or_default();
-        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes())
+impl Query {
+    /// Reads a query or a form.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Error> {
+        let pairs: Vec<(String, String)> = url::form_urlencoded::parse(text)
             .take(MOST + 1)
             .map(|(name, value)| (name.into_owned(), value.into_owned()))
             .collect();
         // PostgreSQL takes no NUL, and no parameter of ours has one.
         if pairs.len() > MOST || pairs.iter().any(|(_, value)| value.contains('\0')) {
-            return Err(Error::invalid_request("the query is not acceptable").into());
+            return Err(Error::invalid_request("the parameters are not acceptable"));
         }
         Ok(Self(pairs))
     }
-}
 
-impl Query {
     pub(super) fn single(&self, name: &str) -> Result<Option<&str>, Error> {
         let mut values = self.all(name);
         let first = values.next();
@@ -64,5 +57,20 @@ impl Query {
 
     pub(super) fn several(&self, name: &str) -> Vec<String> {
         self.all(name).map(str::to_owned).collect()
+    }
+
+    pub(super) fn number(&self, name: &str) -> Result<Option<i64>, Error> {
+        let fault = || Error::invalid_request(format!("{name} is not a number"));
+        self.single(name)?
+            .map(|text| text.parse().map_err(|_| fault()))
+            .transpose()
+    }
+
+    pub(super) fn page(&self) -> Result<Page, Error> {
+        let limit = self.number("limit")?.map(usize::try_from).transpose();
+        Ok(Page {
+            from: self.single("from")?.map(str::to_owned),
+            limit: limit.map_err(|_| Error::invalid_request("limit is negative"))?,
+        })
     }
 }

@@ -1,28 +1,27 @@
-//! `GET /federation/resolve` (§8.3): metadata of an entity below this authority, resolved and signed.
+//! `/federation/resolve` (§8.3): metadata of an entity below this authority, resolved and signed.
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 
 use super::AuthorityState;
 use super::answer::{Refusal, Signed};
-use super::query::Query;
+use super::asked::Asked;
+use crate::config::authority::Endpoint;
 use crate::oauth::Error;
 
-pub(super) async fn get(
+pub(super) async fn answer(
     State(state): State<AuthorityState>,
-    query: Query,
+    request: Request,
 ) -> Result<Signed, Refusal> {
-    let sub = query.required("sub")?;
-    let anchors = query.several("trust_anchor");
+    let asked = Asked::read(&state, Endpoint::Resolve, request).await?;
+    let sub = asked.query.required("sub")?;
+    let anchors = asked.query.several("trust_anchor");
     if anchors.is_empty() {
         return Err(Error::invalid_request("trust_anchor is missing").into());
     }
-    let types = query.several("entity_type");
+    let types = asked.query.several("entity_type");
     let jwt = state
         .authority
-        .resolve(sub, &anchors, &types, state.clock.now())
+        .resolve(sub, &anchors, &types, asked.caller.as_ref(), asked.now)
         .await?;
-    Ok(Signed {
-        media_type: "application/resolve-response+jwt",
-        jwt,
-    })
+    Ok(Signed::new("application/resolve-response+jwt", jwt).to(&asked))
 }

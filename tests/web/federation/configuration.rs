@@ -1,6 +1,7 @@
 //! `GET /.well-known/openid-federation`
 
 use axum::http::{Request, StatusCode};
+use hefu::config::authority::Authority as Section;
 
 use super::{Anchor, body, shown};
 
@@ -9,6 +10,16 @@ const PATH: &str = "/.well-known/openid-federation";
 #[tokio::test]
 async fn the_anchors_configuration() {
     let anchor = Anchor::new().await;
+    insta::assert_snapshot!(shown(anchor.get(PATH).await).await);
+}
+
+#[tokio::test]
+async fn endpoints_that_are_switched_on_and_their_authentication_are_published() {
+    let section: Section = toml::from_str(
+        "extended_list = true\ncollection = true\nauth_methods = { trust_mark = [\"private_key_jwt\"], fetch = [\"none\", \"private_key_jwt\"] }",
+    )
+    .unwrap();
+    let anchor = Anchor::with(section).await;
     insta::assert_snapshot!(shown(anchor.get(PATH).await).await);
 }
 

@@ -1,10 +1,17 @@
 //! The federation endpoints of an anchor, over a real router. Whole answers are snapshots: keys and clock are fixed.
 
+mod auth;
+mod collection;
 mod configuration;
+mod extended_list;
 mod fetch;
+mod historical_keys;
 mod home;
 mod list;
 mod resolve;
+mod trust_mark;
+mod trust_mark_list;
+mod trust_mark_status;
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,15 +21,19 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use hefu::clock::{Clock, MockClock};
-use hefu::federation::authority::{AuthoritySettings, NewSubordinate, Subordinate};
+use hefu::clock::{Clock, MockClock, UnixTime};
+use hefu::config::authority::Authority as Section;
+use hefu::federation::authority::{
+    AuthoritySettings, NewSubordinate, Subordinate, give_trust_mark, revoke_trust_mark,
+};
 use hefu::federation::publish::{PublisherSettings, authority_metadata};
-use hefu::federation::{Authority, Publisher};
+use hefu::federation::{Authority, History, Publisher};
 use hefu::oauth::Algorithm;
 use hefu::store::{Options, Store};
 use hefu::web::federation::{FederationState, routes};
 use serde_json::{Map, Value, json};
 use tower::ServiceExt as _;
+use url::form_urlencoded;
 
 use crate::support::federation::{
     LEAF, MIDDLE, START, TOP, TestKey, TestSigner, World, entity_id, relying_party,
@@ -34,12 +45,22 @@ pub struct Anchor {
     pub clock: MockClock,
     pub signer: Arc<TestSigner>,
     pub store: Store,
+    pub authority: Arc<Authority>,
     router: Router,
     _folder: tempfile::TempDir,
 }
 
 impl Anchor {
     pub async fn new() -> Self {
+        Self::with(Section {
+            subordinate_statement_lifetime: 600,
+            trust_mark_lifetime: 7200,
+            ..Section::default()
+        })
+        .await
+    }
+
+    pub async fn with(section: Section) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = Store::open_file(
             &folder.path().join("anchor.db"),
@@ -59,15 +80,17 @@ impl Anchor {
         );
         let signer = TestSigner::of(TOP);
         let clock = MockClock::at(START);
+        let published = section.clone();
         let publisher = Publisher::new(
             PublisherSettings {
                 id: entity_id(TOP),
                 alg: Algorithm::EdDSA,
                 lifetime: 86_400,
                 authority_hints: Vec::new(),
-                metadata: Arc::new(|| {
+                metadata: Arc::new(move || {
                     let names = json!({"organization_name": "国家政务服务平台"});
-                    authority_metadata(&entity_id(TOP), names.as_object().expect("names"))
+                    let names = names.as_object().expect("names");
+                    authority_metadata(&entity_id(TOP), names, &published)
                 }),
                 claims: Map::new(),
             },
@@ -77,23 +100,28 @@ impl Anchor {
             AuthoritySettings {
                 id: entity_id(TOP),
                 alg: Algorithm::EdDSA,
-                statement_lifetime: 600,
+                section,
                 is_anchor: true,
             },
             signer.clone(),
             store.clone(),
             world.resolver_to(&[]),
         );
+        let authority = Arc::new(authority);
+        let id = entity_id(TOP);
+        let history = History::new(id, Algorithm::EdDSA, 1000, signer.clone(), store.clone());
         let router = routes(FederationState {
             clock: Arc::new(clock.clone()),
             publisher: Arc::new(publisher),
-            authority: Some(Arc::new(authority)),
+            history: Some(Arc::new(history)),
+            authority: Some(Arc::clone(&authority)),
         });
         let anchor = Self {
             world,
             clock,
             signer,
             store,
+            authority,
             router,
             _folder: folder,
         };
@@ -135,6 +163,49 @@ impl Anchor {
                 .await
                 .expect("removed")
         );
+    }
+
+    pub async fn give(&self, trust_mark_type: &str, subject: &str, expires_at: Option<UnixTime>) {
+        let (mut conn, now) = (
+            self.store.read().await.expect("a connection"),
+            self.clock.now(),
+        );
+        give_trust_mark(
+            &mut conn,
+            trust_mark_type,
+            &entity_id(subject),
+            expires_at,
+            now,
+        )
+        .await
+        .expect("given");
+    }
+
+    pub async fn revoke(&self, trust_mark_type: &str, subject: &str) {
+        let (mut conn, now) = (
+            self.store.read().await.expect("a connection"),
+            self.clock.now(),
+        );
+        assert!(
+            revoke_trust_mark(&mut conn, trust_mark_type, &entity_id(subject), now)
+                .await
+                .expect("revoked")
+        );
+    }
+
+    pub async fn post(&self, uri: &str, form: &[(&str, &str)]) -> Response<Body> {
+        let body = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let request = Request::post(uri)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(Body::from(body))
+            .expect("a request");
+        self.router
+            .clone()
+            .oneshot(request)
+            .await
+            .expect("an answer")
     }
 
     pub async fn get(&self, uri: &str) -> Response<Body> {

@@ -1,9 +1,11 @@
 //! `GET /federation/resolve`
 
+use hefu::federation::EntityId;
+use hefu::federation::authority::subtree::members;
 use serde_json::json;
 
 use super::{Anchor, add_portal, body, decoded, error_of, shown};
-use crate::support::federation::{LEAF, MIDDLE, TOP, relying_party};
+use crate::support::federation::{LEAF, MIDDLE, START, TOP, relying_party};
 
 fn path(sub: &str) -> String {
     format!("/federation/resolve?sub={sub}&trust_anchor={TOP}")
@@ -89,6 +91,67 @@ async fn strangers_are_not_looked_for() {
     add_portal(&anchor.world, stranger);
     anchor.clock.advance(15);
     assert_eq!(anchor.get(&path(stranger)).await.status(), 200);
+}
+
+#[tokio::test]
+async fn a_subtree_that_was_walked_is_answered_without_asking_anybody() {
+    let anchor = Anchor::new().await;
+    anchor.authority.walk_subtree(START).await.expect("walked");
+    assert_eq!(anchor.authority.warm_subtree(START).await.expect("warm"), 2);
+    anchor.world.forget_fetches();
+    assert_eq!(anchor.get(&path(LEAF)).await.status(), 200);
+    assert_eq!(anchor.get(&path(MIDDLE)).await.status(), 200);
+    assert_eq!(anchor.world.fetches(), 0);
+    // Chains are looked up again before they end, one after the other, and a round that finds nothing due asks nobody.
+    anchor.world.advance(301);
+    anchor.clock.advance(301);
+    let now = START.plus(301);
+    assert_eq!(anchor.authority.warm_subtree(now).await.expect("warm"), 2);
+    assert!(anchor.world.fetches() > 0);
+    anchor.world.forget_fetches();
+    assert_eq!(anchor.authority.warm_subtree(now).await.expect("warm"), 2);
+    assert_eq!(anchor.world.fetches(), 0);
+    let (_, claims) = decoded(&body(anchor.get(&path(LEAF)).await).await);
+    assert_eq!(claims["exp"], now.0 + 600);
+}
+
+#[tokio::test]
+async fn an_intermediate_that_is_away_takes_nobody_with_it() {
+    let anchor = Anchor::new().await;
+    add_portal(&anchor.world, "https://rp.example");
+    anchor.authority.walk_subtree(START).await.expect("walked");
+    let known = async || {
+        let mut conn = anchor.store.read().await.expect("a connection");
+        let members = members(&mut conn, 10).await.expect("members");
+        members
+            .into_iter()
+            .map(EntityId::into_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(known().await, [LEAF, "https://rp.example"]);
+    anchor.world.offline(MIDDLE);
+    anchor
+        .authority
+        .walk_subtree(START.plus(60))
+        .await
+        .expect("walked");
+    assert_eq!(known().await, [LEAF, "https://rp.example"]);
+    anchor.world.online(MIDDLE);
+    anchor.world.drop_subordinate(MIDDLE, "https://rp.example");
+    anchor
+        .authority
+        .walk_subtree(START.plus(120))
+        .await
+        .expect("walked");
+    assert_eq!(known().await, [LEAF]);
+    // Whoever stood below a dropped intermediate is a stranger at the next walk.
+    anchor.drop_subordinate(MIDDLE).await;
+    anchor
+        .authority
+        .walk_subtree(START.plus(180))
+        .await
+        .expect("walked");
+    assert!(known().await.is_empty());
 }
 
 #[tokio::test]

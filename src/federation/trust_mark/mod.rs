@@ -1,6 +1,12 @@
 //! Trust marks (OpenID Federation 1.0 §7): statements of conformance that an entity shows, and whether they count.
+//! `status` asks their issuers, `held` keeps those that we show ourselves, `delegation` lets others issue. Marks are issued
+//! in `authority::mark`.
 //!
-//! One mark that does not count changes nothing else about its bearer. Issuing marks is not done here.
+//! One mark that does not count changes nothing else about its bearer.
+
+mod delegation;
+mod held;
+pub mod status;
 
 use std::sync::Arc;
 
@@ -14,8 +20,15 @@ use crate::federation::statement::{Configuration, Rules, TrustMarkEntry};
 use crate::jose::{JwkSet, UnverifiedJws, json, jwt};
 use crate::oauth::Algorithm;
 
+pub use delegation::{Delegation, InvalidDelegation};
+pub use held::{HeldMark, Holder};
+pub use status::{Status, Statuses};
+
 pub const TYP: &str = "trust-mark+jwt";
 pub const DELEGATION_TYP: &str = "trust-mark-delegation+jwt";
+
+/// The longest mark or delegation that is read, in bytes.
+pub const LONGEST: usize = 32 * 1024;
 
 /// How many marks of one entity are looked at.
 const MOST_MARKS: usize = 16;
@@ -117,17 +130,21 @@ pub async fn counted(
             let issuer = issuer(entry, resolver.rules())?;
             // Before anybody is asked for anything: is this issuer one that the federation knows?
             recognised(&entry.trust_mark_type, &issuer, anchor)?;
-            let held;
-            let keys = if issuer == *chain.subject() {
-                chain.keys()
+            let resolved;
+            let issuer = if issuer == *chain.subject() {
+                chain
             } else {
-                held = resolver
+                resolved = resolver
                     .resolve_to(&issuer, chain.anchor(), now)
                     .await
                     .map_err(not_counted)?;
-                held.keys()
+                &*resolved
             };
-            TrustMark::verify(entry, chain.subject(), keys, anchor, resolver.rules(), now)
+            let (subject, rules) = (chain.subject(), resolver.rules());
+            let mark = TrustMark::verify(entry, subject, issuer.keys(), anchor, rules, now)?;
+            let (fetch, statuses) = (&**resolver.fetcher(), resolver.statuses());
+            statuses.holds(&mark, issuer, fetch, rules, now).await?;
+            Ok::<_, NotCounted>(mark)
         };
         match verified.await {
             Ok(mark) => counted.push(mark),
@@ -137,6 +154,25 @@ pub async fn counted(
         }
     }
     counted
+}
+
+/// Whether a mark that counted before still does: it has not expired, and its issuer, asked lately, says that it holds. For
+/// every use of a mark; costs a question to the issuer once in `status::FRESH` seconds.
+pub async fn still_counts(
+    resolver: &Arc<Resolver>,
+    mark: &TrustMark,
+    anchor: &EntityId,
+    now: UnixTime,
+) -> bool {
+    if mark.exp.is_some_and(|exp| exp <= now) {
+        return false;
+    }
+    let Ok(issuer) = resolver.resolve_to(&mark.iss, anchor, now).await else {
+        return false;
+    };
+    let (fetch, rules) = (&**resolver.fetcher(), resolver.rules());
+    let holds = resolver.statuses().holds(mark, &issuer, fetch, rules, now);
+    holds.await.is_ok()
 }
 
 fn issuer(entry: &TrustMarkEntry, rules: &Rules) -> Result<EntityId, NotCounted> {

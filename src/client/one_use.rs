@@ -35,3 +35,12 @@ impl OneUse {
         Ok(first.is_some())
     }
 }
+
+/// Forgets what can no longer come again.
+pub async fn sweep(conn: &mut Conn, now: UnixTime) -> Result<u64, Error> {
+    let gone = sqlx::query("DELETE FROM replay_marks WHERE expires_at <= $1")
+        .bind(now)
+        .execute(conn)
+        .await?;
+    Ok(gone.rows_affected())
+}
