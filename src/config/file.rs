@@ -222,6 +222,12 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
                 );
             }
         }
+        for granted in &raw.federation.trust_marks {
+            if url::Url::parse(&granted.issuer).is_err() {
+                let what = "federation.trust_marks: the issuer is no entity identifier: ";
+                say(whole.clone(), format!("{what}{}", granted.issuer));
+            }
+        }
         let foreign = [
             (
                 "authority",

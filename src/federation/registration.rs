@@ -335,22 +335,19 @@ impl Registrar {
         })
     }
 
-    /// Whether `party` has a trust mark of this type now: the mark counted when the chain was resolved, has not expired, and its
-    /// issuer, asked within the last minute, says that it holds (`trust_mark::status`).
+    /// Whether `party` has a trust mark of this type now: shown in its configuration, by an issuer that the anchor lets give it, not
+    /// expired, and active as the issuer said within the last minute (`trust_mark::status`). To be asked at every use of what a mark
+    /// allows; costs the verification of a signature, and seldom a question to the issuer.
     pub async fn still_has_trust_mark(
         &self,
         party: &ResolvedRelyingParty,
         trust_mark_type: &str,
         now: UnixTime,
     ) -> bool {
-        for mark in &party.trust_marks {
-            if mark.trust_mark_type == trust_mark_type
-                && trust_mark::still_counts(&self.resolver, mark, &party.trust_anchor, now).await
-            {
-                return true;
-            }
-        }
-        false
+        trust_mark::counted(&self.resolver, &party.chain, now)
+            .await
+            .iter()
+            .any(|mark| mark.trust_mark_type == trust_mark_type)
     }
 }
 

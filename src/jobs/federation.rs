@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Task;
+use crate::clock::UnixTime;
 use crate::federation::trust_mark::Holder;
 use crate::federation::{Authority, Publisher};
 use crate::store::{Lease, Store};
@@ -65,42 +66,44 @@ pub fn trust_marks(
     Task::new(format!("{name}: trust marks"), every, move || {
         let (house, node) = (house.clone(), node.clone());
         let (holder, publisher) = (Arc::clone(&holder), Arc::clone(&publisher));
-        async move {
-            let now = house.now();
-            publisher.show(holder.shown(now).await.map_err(text)?);
-            let due = holder.due(now).await.map_err(text)?;
-            if due.is_empty() || !is_ours(&house.store, "trust_marks", &node, now).await? {
-                return Ok(());
-            }
-            let mut missing = Vec::new();
-            for granted in &due {
-                match holder.fetch(granted, now).await {
-                    Ok(mark) => {
-                        let mut conn = house.store.read().await.map_err(text)?;
-                        mark.store(&mut conn).await.map_err(text)?;
-                    }
-                    Err(error) => missing.push(format!(
-                        "{} from {}: {error}",
-                        granted.trust_mark_type, granted.issuer
-                    )),
-                }
-            }
-            publisher.show(holder.shown(now).await.map_err(text)?);
-            if missing.is_empty() {
-                Ok(())
-            } else {
-                Err(missing.join("; "))
-            }
-        }
+        async move { fetch_due(&holder, &publisher, &node, house.now()).await }
     })
 }
 
-async fn is_ours(
-    store: &Store,
-    lease: &str,
+/// One round: shows what is kept, and fetches what is missing or due, unless another node does.
+pub async fn fetch_due(
+    holder: &Holder,
+    publisher: &Publisher,
     node: &str,
-    now: crate::clock::UnixTime,
-) -> Result<bool, String> {
+    now: UnixTime,
+) -> Result<(), String> {
+    publisher.show(holder.shown(now).await.map_err(text)?);
+    let due = holder.due(now).await.map_err(text)?;
+    if due.is_empty() || !is_ours(&holder.store, "trust_marks", node, now).await? {
+        return Ok(());
+    }
+    let mut missing = Vec::new();
+    for granted in &due {
+        match holder.fetch(granted, now).await {
+            Ok(mark) => {
+                let mut conn = holder.store.read().await.map_err(text)?;
+                mark.store(&mut conn).await.map_err(text)?;
+            }
+            Err(error) => missing.push(format!(
+                "{} from {}: {error}",
+                granted.trust_mark_type, granted.issuer
+            )),
+        }
+    }
+    publisher.show(holder.shown(now).await.map_err(text)?);
+    if missing.is_empty() {
+        Ok(())
+    } else {
+        Err(missing.join("; "))
+    }
+}
+
+async fn is_ours(store: &Store, lease: &str, node: &str, now: UnixTime) -> Result<bool, String> {
     let mut tx = store.write().await.map_err(text)?;
     let taken = Lease::take(&mut tx, lease, node, now, LEASE).await;
     let taken = taken.map_err(text)?;

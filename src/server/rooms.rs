@@ -32,6 +32,7 @@ use crate::federation::trust_mark::Holder;
 use crate::federation::{Authority, History};
 use crate::identity::{Keys, People, synthetic};
 use crate::jobs::{self, Task};
+use crate::jose::JwkSet;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
 use crate::provider::sweep;
@@ -105,7 +106,7 @@ fn authority(
         Arc::clone(&resolver),
     ));
     let metadata = authority_metadata(id, &informational(opened, id), section);
-    let claims = anchor_claims(section);
+    let claims = anchor_claims(section).map_err(|reason| settings(opened, reason))?;
     let source: MetadataSource = Arc::new(move || metadata.clone());
     let publisher = publisher(opened, shared, id, source, claims)?;
     let (name, node) = (&opened.entity.name, &shared.node);
@@ -446,25 +447,24 @@ fn shown_marks(
     ))
 }
 
-/// What an anchor says about trust marks (OpenID Federation 1.0 §3.1.2); nothing, as long as it knows none.
-fn anchor_claims(section: &AuthoritySection) -> Map<String, Value> {
+/// What an anchor says about trust marks (OpenID Federation 1.0 §3.1.2); nothing, as long as it knows none. Peers would refuse the
+/// whole configuration for one bad key.
+fn anchor_claims(section: &AuthoritySection) -> Result<Map<String, Value>, String> {
     let mut claims = Map::new();
     if !section.trust_mark_issuers.is_empty() {
-        claims.insert(
-            "trust_mark_issuers".to_owned(),
-            json!(section.trust_mark_issuers),
-        );
+        let issuers = json!(section.trust_mark_issuers);
+        claims.insert("trust_mark_issuers".to_owned(), issuers);
     }
-    if !section.trust_mark_owners.is_empty() {
-        let owners = section.trust_mark_owners.iter();
-        let owners = owners
-            .map(|(kind, owner)| (kind.clone(), json!({"sub": owner.sub, "jwks": owner.jwks})));
-        claims.insert(
-            "trust_mark_owners".to_owned(),
-            Value::Object(owners.collect()),
-        );
+    let mut owners = Map::new();
+    for (kind, owner) in &section.trust_mark_owners {
+        JwkSet::parse_strict(&owner.jwks)
+            .map_err(|e| format!("authority.trust_mark_owners: jwks of {kind}: {e}"))?;
+        owners.insert(kind.clone(), json!({"sub": owner.sub, "jwks": owner.jwks}));
     }
-    claims
+    if !owners.is_empty() {
+        claims.insert("trust_mark_owners".to_owned(), Value::Object(owners));
+    }
+    Ok(claims)
 }
 
 fn publisher(

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use hefu::config::federation::Granted;
-use hefu::federation::Publisher;
 use hefu::federation::publish::PublisherSettings;
 use hefu::federation::statement::{EntityStatement, Rules};
 use hefu::federation::trust_mark::{self, Delegation, Holder, TrustMark};
+use hefu::federation::{Publisher, Registrar};
+use hefu::jobs::federation::fetch_due;
 use hefu::oauth::Algorithm;
 use serde_json::{Value, json};
 
@@ -183,15 +184,17 @@ fn a_mark(exp: i64) -> String {
 async fn a_revoked_mark_stops_within_a_minute() {
     let mark = a_mark(10_000);
     let world = world_with(&mark);
-    let resolver = world.resolver();
-    let chain = resolver
-        .resolve(&entity_id(LEAF), None, START)
+    let registrar = Registrar::new(world.resolver());
+    let party = registrar
+        .client(&entity_id(LEAF), None, START)
         .await
-        .expect("a chain");
-    let [held] = trust_mark::counted(&resolver, &chain, START)
-        .await
-        .try_into()
-        .expect("a mark");
+        .expect("a client");
+    assert!(party.has_trust_mark(FULL_ID, START));
+    let has = async |at: i64| {
+        registrar
+            .still_has_trust_mark(&party, FULL_ID, START.plus(at))
+            .await
+    };
     let asked = || {
         let fetched = world.fetched.lock().expect("lock");
         fetched
@@ -201,24 +204,30 @@ async fn a_revoked_mark_stops_within_a_minute() {
     };
     assert_eq!(asked(), 1);
     world.trust_mark_status(&mark, "revoked");
-    let top = entity_id(TOP);
-    assert!(trust_mark::still_counts(&resolver, &held, &top, START.plus(59)).await);
+    assert!(has(59).await);
+    assert!(!registrar.still_has_trust_mark(&party, OWNED, START).await);
     assert_eq!(asked(), 1, "an answer is used for a minute");
     world.advance(60);
-    assert!(!trust_mark::still_counts(&resolver, &held, &top, START.plus(60)).await);
-    assert!(
-        trust_mark::counted(&resolver, &chain, START.plus(60))
-            .await
-            .is_empty()
-    );
+    assert!(!has(60).await);
     assert_eq!(asked(), 2);
     // An issuer that then is away does not bring it back; one that takes it back does.
     world.offline(MIDDLE);
-    assert!(!trust_mark::still_counts(&resolver, &held, &top, START.plus(130)).await);
+    assert!(!has(130).await);
     world.online(MIDDLE);
     world.advance(100);
     world.trust_mark_status(&mark, "active");
-    assert!(trust_mark::still_counts(&resolver, &held, &top, START.plus(160)).await);
+    assert!(has(160).await);
+    // Without asking, the last answer is all there is.
+    let chain = party.chain();
+    let remembered =
+        async |at: i64| trust_mark::remembered(registrar.resolver(), chain, START.plus(at)).await;
+    assert_eq!(remembered(160).await.len(), 1);
+    let elsewhere = world.resolver();
+    assert!(
+        trust_mark::remembered(&elsewhere, chain, START)
+            .await
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -404,6 +413,23 @@ async fn a_bearer_fetches_its_marks_and_fetches_them_again_before_they_end() {
     publisher.show(vec![mark.clone()]);
     assert_eq!(marks(0).await[0].trust_mark, mark.trust_mark);
     assert!(marks(500).await.is_empty());
+
+    // The job: one node fetches what is due, the other shows what is kept; what does not come takes nothing away.
+    let round =
+        async |node: &str, at: i64| fetch_due(&holder, &publisher, node, START.plus(at)).await;
+    publisher.show(Vec::new());
+    round("b", 100).await.expect("nothing is due");
+    assert_eq!(marks(100).await[0].trust_mark, mark.trust_mark);
+    world.document(&endpoint, "gone".to_owned());
+    round("a", 260).await.expect_err("no mark");
+    assert_eq!(marks(260).await[0].trust_mark, mark.trust_mark);
+    world.document(&endpoint, a_mark(5000));
+    round("b", 270).await.expect("the other node's lease");
+    assert_eq!(marks(270).await[0].trust_mark, mark.trust_mark);
+    round("a", 270).await.expect("fetched");
+    assert_eq!(marks(270).await[0].trust_mark, a_mark(5000));
+    round("b", 280).await.expect("shown");
+    assert_eq!(marks(280).await[0].trust_mark, a_mark(5000));
 }
 
 #[tokio::test]

@@ -1,11 +1,17 @@
 //! Subordinates and issued trust marks.
 
+use hefu::client::one_use::{self, OneUse};
 use hefu::clock::UnixTime;
 use hefu::federation::EntityId;
-use hefu::federation::authority::{
-    InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, faces, give_trust_mark, list,
-    revoke_trust_mark,
+use hefu::federation::authority::subtree::{
+    Listed, forget_others, listed_by, members, note_listed,
 };
+use hefu::federation::authority::{
+    InvalidSubordinate, IssuedMark, ListFilter, NewSubordinate, Subordinate, faces,
+    give_trust_mark, list, revoke_trust_mark,
+};
+use hefu::federation::trust_mark::{Delegation, HeldMark};
+use hefu::store::Conn;
 use serde_json::{Value, json};
 
 use crate::support::database::for_each_database;
@@ -256,6 +262,130 @@ async fn what_peers_would_refuse_is_not_stored() {
             assert!(refused.is_err(), "{subordinate:?}");
         }
         assert!(list(&mut conn, &ListFilter::default(), NOW).await?.is_empty());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn marks_are_given_prolonged_revoked_and_given_anew() {
+    for_each_database(async |store| {
+        let mut conn = store.read().await?;
+        let (kind, a) = ("https://t.example/1", entity_id("https://a.example"));
+        assert_eq!(IssuedMark::find(&mut conn, kind, &a).await?, None);
+        give_trust_mark(&mut conn, kind, &a, None, NOW).await?;
+        give_trust_mark(&mut conn, kind, &a, Some(NOW.plus(10)), NOW.plus(1)).await?;
+        let mark = IssuedMark::find(&mut conn, kind, &a).await?.expect("given");
+        assert_eq!((mark.issued_at, mark.expires_at), (NOW, Some(NOW.plus(10))));
+        assert!(mark.is_active(NOW.plus(9)) && !mark.is_active(NOW.plus(10)));
+        assert!(revoke_trust_mark(&mut conn, kind, &a, NOW.plus(2)).await?);
+        let mark = IssuedMark::find(&mut conn, kind, &a).await?.expect("kept");
+        assert_eq!(mark.revoked_at, Some(NOW.plus(2)));
+        assert!(!mark.is_active(NOW.plus(2)));
+        give_trust_mark(&mut conn, kind, &a, None, NOW.plus(3)).await?;
+        give_trust_mark(&mut conn, "https://t.example/0", &a, None, NOW).await?;
+        let all = IssuedMark::all(&mut conn).await?;
+        let shown: Vec<_> = all
+            .iter()
+            .map(|m| (m.trust_mark_type.as_str(), m.issued_at))
+            .collect();
+        assert_eq!(shown, [("https://t.example/0", NOW), (kind, NOW.plus(3))]);
+        assert_eq!(all[1].revoked_at, None);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn delegations_and_held_marks_are_kept_until_they_end() {
+    for_each_database(async |store| {
+        let mut conn = store.read().await?;
+        let signed = |issuer: &str, exp: Option<i64>| {
+            let mut claims = json!({"iss": "https://o.example", "sub": issuer, "trust_mark_type": "https://t.example/1", "iat": 1});
+            if let Some(exp) = exp {
+                claims["exp"] = exp.into();
+            }
+            let jwt = TestKey::of("owner").jwt("trust-mark-delegation+jwt", &claims);
+            Delegation::read(&jwt, NOW).expect("a delegation")
+        };
+        let kind = "https://t.example/1";
+        assert_eq!(Delegation::stored(&mut conn, kind, NOW).await?, None);
+        signed("https://a.example", None).store(&mut conn, NOW).await?;
+        let newer = signed("https://b.example", Some(NOW.0 + 10));
+        newer.store(&mut conn, NOW.plus(1)).await?;
+        assert_eq!(Delegation::stored(&mut conn, kind, NOW.plus(9)).await?, Some(newer));
+        assert_eq!(Delegation::stored(&mut conn, kind, NOW.plus(10)).await?, None);
+
+        let held = |kind: &str, exp: Option<UnixTime>| HeldMark {
+            trust_mark_type: kind.to_owned(),
+            issuer: "https://gd.example".to_owned(),
+            trust_mark: format!("{kind} {exp:?}"),
+            issued_at: NOW,
+            expires_at: exp,
+            renew_at: NOW.plus(5),
+        };
+        held("https://t.example/2", None).store(&mut conn).await?;
+        held(kind, None).store(&mut conn).await?;
+        held(kind, Some(NOW.plus(10))).store(&mut conn).await?;
+        assert_eq!(
+            HeldMark::all(&mut conn, NOW.plus(9)).await?,
+            [held(kind, Some(NOW.plus(10))), held("https://t.example/2", None)]
+        );
+        assert_eq!(HeldMark::all(&mut conn, NOW.plus(10)).await?, [held("https://t.example/2", None)]);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_stands_below_is_remembered_by_who_said_so() {
+    for_each_database(async |store| {
+        let mut conn = store.read().await?;
+        let listed = |ids: &[(&str, bool)]| -> Listed {
+            ids.iter().map(|(id, is)| (entity_id(id), *is)).collect()
+        };
+        let (gd, js) = (
+            entity_id("https://gd.example"),
+            entity_id("https://js.example"),
+        );
+        let first = listed(&[("https://a.example", false), ("https://city.example", true)]);
+        assert!(listed_by(&mut conn, &gd).await?.is_empty());
+        note_listed(&mut conn, &gd, &Listed::new(), &first, NOW).await?;
+        assert_eq!(listed_by(&mut conn, &gd).await?, first);
+        // One that two intermediates list is there once, and stays while one of them lists it.
+        let other = listed(&[("https://a.example", false), ("https://b.example", false)]);
+        note_listed(&mut conn, &js, &Listed::new(), &other, NOW.plus(1)).await?;
+        let ids = async |conn: &mut Conn, limit| -> Vec<String> {
+            let members = members(conn, limit).await.expect("members");
+            members.into_iter().map(EntityId::into_string).collect()
+        };
+        let all = [
+            "https://a.example",
+            "https://city.example",
+            "https://b.example",
+        ];
+        assert_eq!(ids(&mut conn, 9).await, all);
+        assert_eq!(ids(&mut conn, 2).await, all[..2]);
+        let then = listed(&[("https://city.example", false)]);
+        note_listed(&mut conn, &gd, &first, &then, NOW.plus(2)).await?;
+        assert_eq!(listed_by(&mut conn, &gd).await?, then);
+        assert_eq!(ids(&mut conn, 9).await.len(), 3);
+        forget_others(&mut conn, &[gd.clone()].into()).await?;
+        assert_eq!(ids(&mut conn, 9).await, ["https://city.example"]);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_may_come_once_is_forgotten_when_it_cannot_come_again() {
+    for_each_database(async |store| {
+        let mut conn = store.read().await?;
+        let mark = OneUse::of("federation_endpoint", "https://a.example", "1", NOW);
+        assert!(mark.mark(&mut conn).await?);
+        assert!(!mark.mark(&mut conn).await?);
+        assert_eq!(one_use::sweep(&mut conn, NOW.plus(59)).await?, 0);
+        assert_eq!(one_use::sweep(&mut conn, NOW.plus(60)).await?, 1);
         Ok(())
     })
     .await;

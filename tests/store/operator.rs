@@ -4,7 +4,8 @@ use hefu::client::{registered, registration_token};
 use hefu::clock::UnixTime;
 use hefu::config::Role;
 use hefu::crypto::Sealer;
-use hefu::federation::authority::{NewSubordinate, Subordinate};
+use hefu::federation::authority::{IssuedMark, NewSubordinate, Subordinate};
+use hefu::federation::trust_mark::Delegation;
 use hefu::id::ClientId;
 use hefu::operator::{Act, Desk, Effect, Mode, Refusal};
 use hefu::random::RngSource;
@@ -267,6 +268,80 @@ async fn acts_on_trust() {
             let refusal = apply(&store, role, act, Mode::Apply)
                 .await?
                 .expect_err("the wrong desk");
+            assert!(matches!(refusal, Refusal::WrongRole(_)));
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn acts_on_trust_marks() {
+    for_each_database(async |store| {
+        let (kind, id) = ("https://top.example/marks/tested", entity_id("https://gd.example"));
+        let issue = act(json!({"act": "issue_trust_mark", "trust_mark_type": kind, "subject": id.as_str()}));
+        let revoke = act(json!({"act": "revoke_trust_mark", "trust_mark_type": kind, "subject": id.as_str()}));
+        let enrol = Act::Enrol(Box::new(NewSubordinate {
+            entity_id: id.clone(),
+            jwks: TestKey::of(id.as_str()).jwks(),
+            entity_types: vec!["federation_entity".to_owned()],
+            metadata: None,
+            metadata_policy: None,
+            constraints: None,
+            is_intermediate: true,
+        }));
+        let desk = Role::Intermediate;
+        let refused = async |act: &Act, reason: &str| {
+            let refusal = apply(&store, desk, act, Mode::Apply).await.expect("a database");
+            let refusal = refusal.expect_err("refused").to_string();
+            assert!(refusal.contains(reason), "{refusal}");
+        };
+        refused(&issue, "is not a subordinate here").await;
+        refused(&revoke, "has no trust mark").await;
+        apply(&store, desk, &enrol, Mode::Apply).await?.expect("enrolled");
+        for (change, reason) in [
+            (json!({"trust_mark_type": "tested"}), "is a URL"),
+            (json!({"trust_mark_type": "https://t.example/a b"}), "is a URL"),
+            (json!({"trust_mark_type": format!("https://t.example/{}", "x".repeat(600))}), "is a URL"),
+            (json!({"expires_at": NOW.0}), "in the past"),
+        ] {
+            let mut value = serde_json::to_value(&issue).expect("written down");
+            for (name, changed) in change.as_object().expect("members") {
+                value[name] = changed.clone();
+            }
+            refused(&act(value), reason).await;
+        }
+        let find = async || IssuedMark::find(&mut *store.read().await?, kind, &id).await;
+        apply(&store, desk, &issue, Mode::DryRun).await?.expect("could be done");
+        assert_eq!(find().await?, None);
+        let effect = apply(&store, desk, &issue, Mode::Apply).await?.expect("given");
+        assert!(matches!(effect, Effect::TrustMarkIssued));
+        assert!(find().await?.expect("given").is_active(NOW));
+        apply(&store, desk, &revoke, Mode::DryRun).await?.expect("could be done");
+        assert!(find().await?.expect("given").is_active(NOW));
+        apply(&store, desk, &revoke, Mode::Apply).await?.expect("revoked");
+        assert!(!find().await?.expect("given").is_active(NOW));
+        refused(&revoke, "has no trust mark").await;
+
+        let claims = json!({"iss": "https://o.example", "sub": "https://gd.example", "trust_mark_type": kind, "iat": 1});
+        let jwt = TestKey::of("owner").jwt("trust-mark-delegation+jwt", &claims);
+        let keep = act(json!({"act": "keep_delegation", "delegation": jwt}));
+        refused(&act(json!({"act": "keep_delegation", "delegation": "x"})), "no compact JWS").await;
+        let stored = async || Delegation::stored(&mut *store.read().await?, kind, NOW).await;
+        apply(&store, desk, &keep, Mode::DryRun).await?.expect("could be done");
+        assert_eq!(stored().await?, None);
+        apply(&store, desk, &keep, Mode::Apply).await?.expect("kept");
+        assert_eq!(stored().await?.expect("kept").jwt, jwt);
+        let delegate = act(json!({"act": "delegate_trust_mark", "trust_mark_type": kind, "issuer": id.as_str()}));
+        apply(&store, Role::Portal, &delegate, Mode::Apply).await?.expect("let");
+        let mut said = recorded(&store).await?;
+        said.sort();
+        assert_eq!(
+            said,
+            ["federation.enrol", "trust_mark.delegate", "trust_mark.issue", "trust_mark.keep_delegation", "trust_mark.revoke"]
+        );
+        for (role, act) in [(Role::Provider, &issue), (Role::Portal, &revoke), (Role::Portal, &keep), (Role::Register, &delegate)] {
+            let refusal = apply(&store, role, act, Mode::Apply).await?.expect_err("the wrong desk");
             assert!(matches!(refusal, Refusal::WrongRole(_)));
         }
         Ok(())

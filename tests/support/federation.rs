@@ -75,16 +75,25 @@ impl std::fmt::Debug for TestKey {
 /// Signs for every purpose with one key, and counts.
 #[derive(Debug)]
 pub struct TestSigner {
-    pub key: TestKey,
+    key: Mutex<TestKey>,
     pub signatures: AtomicUsize,
 }
 
 impl TestSigner {
     pub fn of(name: &str) -> Arc<Self> {
         Arc::new(Self {
-            key: TestKey::of(name),
+            key: Mutex::new(TestKey::of(name)),
             signatures: AtomicUsize::new(0),
         })
+    }
+
+    /// Signs with another key from now on; the old one is published no longer.
+    pub fn rekey(&self, key: TestKey) {
+        *self.key.lock().expect("lock") = key;
+    }
+
+    fn key(&self) -> TestKey {
+        self.key.lock().expect("lock").clone()
     }
 }
 
@@ -98,18 +107,20 @@ impl Signer for TestSigner {
     ) -> BoxFuture<'a, Result<String, SignError>> {
         self.signatures.fetch_add(1, Ordering::SeqCst);
         header.insert("alg".into(), "EdDSA".into());
-        header.insert("kid".into(), self.key.kid.clone().into());
+        let key = self.key();
+        header.insert("kid".into(), key.kid.clone().into());
         let payload = String::from_utf8_lossy(payload).into_owned();
-        Box::pin(async move { Ok(self.key.sign(&header, &payload)) })
+        Box::pin(async move { Ok(key.sign(&header, &payload)) })
     }
 
     fn published(&self, _: Purpose) -> Arc<Value> {
-        Arc::new(self.key.jwks())
+        Arc::new(self.key().jwks())
     }
 
     fn verify(&self, _: Purpose, kid: &str, alg: Algorithm, input: &[u8], sig: &[u8]) -> bool {
-        let key = Jwk::parse(&self.key.jwk()).expect("a key");
-        kid == self.key.kid && key.verify(alg, input, sig)
+        let own = self.key();
+        let key = Jwk::parse(&own.jwk()).expect("a key");
+        kid == own.kid && key.verify(alg, input, sig)
     }
 }
 

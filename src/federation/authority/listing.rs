@@ -232,7 +232,7 @@ impl Authority {
                 asked.entity_claims.is_empty() || asked.entity_claims.iter().any(|c| c == claim)
             };
             let marks = if tell("trust_marks") || !asked.trust_mark_types.is_empty() {
-                trust_mark::counted(&self.resolver, &chain, now).await
+                trust_mark::remembered(&self.resolver, &chain, now).await
             } else {
                 Vec::new()
             };

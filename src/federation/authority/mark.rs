@@ -166,6 +166,7 @@ impl Authority {
             claims.insert("delegation".into(), delegation.jwt.into());
         }
         exp = given.expires_at.map_or(exp, |end| exp.min(end));
+        self.forget_other_keys();
         // What was signed before a revocation is not given out after it.
         let key = (given.trust_mark_type, given.subject, given.issued_at);
         if let Some(signed) = self.marks.get(&key).await
@@ -188,6 +189,7 @@ impl Authority {
         now: UnixTime,
     ) -> Result<Arc<str>, AuthorityError> {
         let status = self.status_of(mark, now).await?;
+        self.forget_other_keys();
         let key = (sha256(mark.as_bytes()), status.as_str());
         if let Some((told_at, jwt)) = self.statuses.get(&key).await
             && now.since(told_at) < STATUS_SERVES
@@ -212,18 +214,18 @@ impl Authority {
     }
 
     async fn status_of(&self, mark: &str, now: UnixTime) -> Result<Status, AuthorityError> {
-        let malformed = |_| Error::invalid_request("trust_mark is not a trust mark");
+        let malformed = || Error::invalid_request("trust_mark is not a trust mark");
         let unknown = || {
             Error::new(
                 ErrorCode::NotFound,
                 "no such trust mark was issued by this entity",
             )
         };
-        let jws = UnverifiedJws::parse(mark, trust_mark::LONGEST).map_err(|_| malformed(()))?;
-        let claims = json::parse_object(&jws.payload).map_err(|_| malformed(()))?;
+        let jws = UnverifiedJws::parse(mark, trust_mark::LONGEST).map_err(|_| malformed())?;
+        let claims = json::parse_object(&jws.payload).map_err(|_| malformed())?;
         let text = |name| jwt::text(&claims, name);
         let (iss, sub) = (text("iss"), text("sub"));
-        let trust_mark_type = text("trust_mark_type").map_err(|_| malformed(()))?;
+        let trust_mark_type = text("trust_mark_type").map_err(|_| malformed())?;
         if iss != Ok(self.settings.id.as_str()) {
             return Err(unknown().into());
         }

@@ -8,14 +8,14 @@ mod resolver;
 mod subordinate;
 pub mod subtree;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use moka::future::Cache;
 use serde_json::{Map, Value};
 
 use crate::clock::UnixTime;
 use crate::config;
-use crate::crypto::{SignError, Signer};
+use crate::crypto::{Purpose, SignError, Signer};
 use crate::federation::chain::{Anchor, Anchors};
 use crate::federation::entity::{EntityId, Schemes};
 use crate::federation::publish::{Signed, endpoint_url};
@@ -56,6 +56,8 @@ pub struct Authority {
     /// What was lately said about a mark, by its hash and the status.
     statuses: Cache<([u8; 32], &'static str), (UnixTime, Arc<str>)>,
     subtree: subtree::Subtree,
+    /// The keys that were published when what is remembered was signed.
+    published: Mutex<Arc<Value>>,
 }
 
 /// Why an authority does not answer with the object.
@@ -80,6 +82,7 @@ impl Authority {
         resolver: Arc<Resolver>,
     ) -> Self {
         let authority = Self {
+            published: Mutex::new(signer.published(Purpose::Federation)),
             settings,
             signer,
             store,
@@ -123,6 +126,7 @@ impl Authority {
         subordinate: &Subordinate,
         now: UnixTime,
     ) -> Result<Arc<str>, AuthorityError> {
+        self.forget_other_keys();
         let claims = self.claims(subordinate);
         if let Some(signed) = self.statements.get(&subordinate.entity_id).await
             && signed.serves(&claims, now)
@@ -191,12 +195,28 @@ impl Authority {
         }
     }
 
+    /// What a key signed is not given out any longer once the key was revoked or retired, though it may live on elsewhere.
+    fn forget_other_keys(&self) {
+        let now = self.signer.published(Purpose::Federation);
+        let mut published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&now, &published) && now != *published {
+            self.statements.invalidate_all();
+            self.responses.invalidate_all();
+            self.marks.invalidate_all();
+            self.statuses.invalidate_all();
+        }
+        *published = now;
+    }
+
     /// An anchor resolves to itself, with the keys that it publishes now.
     fn follow_own_keys(&self) {
         if !self.settings.is_anchor {
             return;
         }
-        let published = self.signer.published(crate::crypto::Purpose::Federation);
+        let published = self.signer.published(Purpose::Federation);
         if let Ok(jwks) = JwkSet::parse_strict(&published) {
             let known = self.resolver.anchors();
             if known.find(&self.settings.id).map(|anchor| &anchor.jwks) != Some(&jwks) {

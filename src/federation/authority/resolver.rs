@@ -72,6 +72,7 @@ impl Authority {
             let signed = Signed::make(&*self.signer, alg, TYP, claims, now, exp).await?;
             return Ok(signed.jwt);
         }
+        self.forget_other_keys();
         let asked = (sub, anchor, types);
         if let Some(signed) = self.responses.get(&asked).await
             && signed.serves(&claims, now)

@@ -18,6 +18,7 @@ use crate::clock::UnixTime;
 use crate::federation::entity::EntityId;
 use crate::federation::resolve::{Document, Resolver};
 use crate::federation::statement::EntityStatement;
+use crate::federation::trust_mark;
 use crate::jose::json;
 use crate::store::{Conn, Error, Store};
 
@@ -68,7 +69,8 @@ impl Authority {
         walk(&self.store, &self.resolver, now).await
     }
 
-    /// Looks up the chains of members that are not in memory or due; how many are good. For every node.
+    /// Looks up the chains of members that are not in memory or due, and whether their trust marks hold; how many chains are
+    /// good. For every node.
     pub async fn warm_subtree(&self, now: UnixTime) -> Result<usize, Error> {
         self.follow_own_keys();
         let mut conn = self.store.read().await?;
@@ -88,7 +90,13 @@ impl Authority {
         let warmed = stream::iter(pairs)
             .map(|(subject, anchor)| {
                 let resolver = Arc::clone(&self.resolver);
-                async move { resolver.keep_warm(&subject, &anchor, now).await }
+                async move {
+                    let good = resolver.keep_warm(&subject, &anchor, now).await;
+                    if let Some(chain) = resolver.remembered_to(&subject, &anchor, now).await {
+                        trust_mark::counted(&resolver, &chain, now).await;
+                    }
+                    good
+                }
             })
             .buffer_unordered(WARMED_AT_ONCE)
             .filter(|good| std::future::ready(*good))

@@ -110,10 +110,37 @@ impl TrustMark {
     }
 }
 
-/// The marks of the chain's subject that count with the chain's anchor. Issuers are resolved to the same anchor.
+/// Whether issuers are asked about their marks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Issuers,
+    /// What is remembered must do.
+    Nobody,
+}
+
+/// The marks of the chain's subject that count with the chain's anchor. Issuers are resolved to the same anchor, and asked for
+/// the status of their marks, each once in `status::FRESH` seconds.
 pub async fn counted(
     resolver: &Arc<Resolver>,
     chain: &TrustChain,
+    now: UnixTime,
+) -> Vec<TrustMark> {
+    those_that_count(resolver, chain, Ask::Issuers, now).await
+}
+
+/// Those of `counted` that are known to count without asking anybody.
+pub async fn remembered(
+    resolver: &Arc<Resolver>,
+    chain: &TrustChain,
+    now: UnixTime,
+) -> Vec<TrustMark> {
+    those_that_count(resolver, chain, Ask::Nobody, now).await
+}
+
+async fn those_that_count(
+    resolver: &Arc<Resolver>,
+    chain: &TrustChain,
+    ask: Ask,
     now: UnixTime,
 ) -> Vec<TrustMark> {
     let (Some(own), Some(anchor)) = (
@@ -134,15 +161,23 @@ pub async fn counted(
             let issuer = if issuer == *chain.subject() {
                 chain
             } else {
-                resolved = resolver
-                    .resolve_to(&issuer, chain.anchor(), now)
-                    .await
-                    .map_err(not_counted)?;
+                let anchor = chain.anchor();
+                resolved = match ask {
+                    Ask::Issuers => resolver
+                        .resolve_to(&issuer, anchor, now)
+                        .await
+                        .map_err(not_counted)?,
+                    Ask::Nobody => resolver
+                        .remembered_to(&issuer, anchor, now)
+                        .await
+                        .ok_or_else(|| NotCounted("its issuer was not resolved yet".into()))?,
+                };
                 &*resolved
             };
             let (subject, rules) = (chain.subject(), resolver.rules());
             let mark = TrustMark::verify(entry, subject, issuer.keys(), anchor, rules, now)?;
-            let (fetch, statuses) = (&**resolver.fetcher(), resolver.statuses());
+            let fetch = (ask == Ask::Issuers).then_some(&**resolver.fetcher());
+            let statuses = resolver.statuses();
             statuses.holds(&mark, issuer, fetch, rules, now).await?;
             Ok::<_, NotCounted>(mark)
         };
@@ -154,25 +189,6 @@ pub async fn counted(
         }
     }
     counted
-}
-
-/// Whether a mark that counted before still does: it has not expired, and its issuer, asked lately, says that it holds. For
-/// every use of a mark; costs a question to the issuer once in `status::FRESH` seconds.
-pub async fn still_counts(
-    resolver: &Arc<Resolver>,
-    mark: &TrustMark,
-    anchor: &EntityId,
-    now: UnixTime,
-) -> bool {
-    if mark.exp.is_some_and(|exp| exp <= now) {
-        return false;
-    }
-    let Ok(issuer) = resolver.resolve_to(&mark.iss, anchor, now).await else {
-        return false;
-    };
-    let (fetch, rules) = (&**resolver.fetcher(), resolver.rules());
-    let holds = resolver.statuses().holds(mark, &issuer, fetch, rules, now);
-    holds.await.is_ok()
 }
 
 fn issuer(entry: &TrustMarkEntry, rules: &Rules) -> Result<EntityId, NotCounted> {

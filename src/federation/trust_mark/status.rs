@@ -69,12 +69,12 @@ impl Default for Statuses {
 }
 
 impl Statuses {
-    /// Whether `mark`, which was verified, still holds. `issuer` is its issuer's chain.
+    /// Whether `mark`, which was verified, still holds. `issuer` is its issuer's chain; without `fetch` nobody is asked.
     pub async fn holds(
         &self,
         mark: &TrustMark,
         issuer: &TrustChain,
-        fetch: &dyn Fetch,
+        fetch: Option<&dyn Fetch>,
         rules: &Rules,
         now: UnixTime,
     ) -> Result<(), NotCounted> {
@@ -92,17 +92,19 @@ impl Statuses {
         };
         let key = sha256(mark.jwt.as_bytes());
         let before = self.0.get(&key).await;
-        let known = match &before {
-            Some(known) if now < known.ask_at => Arc::clone(known),
-            _ => {
+        let known = match (&before, fetch) {
+            (Some(known), None) => Arc::clone(known),
+            (None, None) => return Err(NotCounted("its issuer was not asked yet".into())),
+            (Some(known), Some(_)) if now < known.ask_at => Arc::clone(known),
+            (before, Some(fetch)) => {
                 if before.is_some() {
                     self.0.invalidate(&key).await;
                 }
                 let seen = before.as_ref().and_then(|known| known.active_at);
                 // Many who ask at once share one question.
-                let ask =
+                let question =
                     async { Arc::new(ask(mark, endpoint, issuer, fetch, rules, now, seen).await) };
-                self.0.get_with(key, ask).await
+                self.0.get_with(key, question).await
             }
         };
         match known.active_at {

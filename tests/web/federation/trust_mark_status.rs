@@ -89,6 +89,21 @@ async fn questions_about_one_mark_cost_one_signature_for_a_while() {
 }
 
 #[tokio::test]
+async fn what_a_key_signed_that_is_published_no_longer_is_not_given_out() {
+    let anchor = Anchor::new().await;
+    anchor.give(TESTED, MIDDLE, None).await;
+    let old = mark(&anchor).await;
+    let statement = format!("/federation/fetch?sub={MIDDLE}");
+    let before = body(anchor.get(&statement).await).await;
+    anchor.signer.rekey(TestKey::of("the next key of top"));
+    assert_eq!(status(&anchor, &old).await, "invalid");
+    let new = mark(&anchor).await;
+    assert_eq!(decoded(&new).0["kid"], "key of the next key of top");
+    assert_eq!(status(&anchor, &new).await, "active");
+    assert_ne!(body(anchor.get(&statement).await).await, before);
+}
+
+#[tokio::test]
 async fn refusals() {
     let anchor = Anchor::new().await;
     anchor.give(TESTED, MIDDLE, None).await;
