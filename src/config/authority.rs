@@ -125,8 +125,8 @@ impl Authority {
             ("authority.trust_mark_lifetime", self.trust_mark_lifetime),
         ]);
         // §3.1.2: only an anchor's count.
-        if !is_anchor && !(self.trust_mark_issuers.is_empty() && self.trust_mark_owners.is_empty())
-        {
+        let knows_marks = !self.trust_mark_issuers.is_empty() || !self.trust_mark_owners.is_empty();
+        if knows_marks && !is_anchor {
             problems.push(
                 "authority.trust_mark_issuers and trust_mark_owners count in an anchor only"
                     .to_owned(),

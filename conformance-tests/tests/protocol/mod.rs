@@ -7,4 +7,5 @@ mod large;
 mod operator;
 mod refusals;
 mod relying_party;
+mod trust_marks;
 mod walk;

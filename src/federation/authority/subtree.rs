@@ -5,7 +5,7 @@
 //! restart and on a node that never walked; another keeps the members' chains in memory. A request for somebody unknown may walk
 //! too, but seldom.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
@@ -179,7 +179,7 @@ pub async fn note_listed(
 }
 
 /// Forgets what was listed by intermediates that nobody lists any more.
-pub async fn forget_others(conn: &mut Conn, asked: &HashSet<EntityId>) -> Result<(), Error> {
+pub async fn forget_others(conn: &mut Conn, asked: &BTreeSet<EntityId>) -> Result<(), Error> {
     let vias: Vec<String> = sqlx::query_scalar("SELECT DISTINCT via FROM subtree_members")
         .fetch_all(&mut *conn)
         .await?;
@@ -199,7 +199,7 @@ async fn walk(store: &Store, resolver: &Arc<Resolver>, now: UnixTime) -> Result<
     };
     let mut level = list(&mut *store.read().await?, &filter, now).await?;
     level.truncate(MOST_ASKED);
-    let mut asked: HashSet<EntityId> = level.iter().cloned().collect();
+    let mut asked: BTreeSet<EntityId> = level.iter().cloned().collect();
     let mut known = 0;
     for _ in 0..MOST_LEVELS {
         let mut answers = stream::iter(std::mem::take(&mut level))
@@ -269,7 +269,7 @@ async fn subordinates(id: &EntityId, resolver: &Arc<Resolver>, now: UnixTime) ->
     .await;
     let everyone = read(everyone?)?;
     // §8.2: the filter need not be supported; then nobody below is known to be an intermediate.
-    let intermediates: HashSet<EntityId> =
+    let intermediates: BTreeSet<EntityId> =
         intermediates.and_then(read).into_iter().flatten().collect();
     let listed = everyone.into_iter().map(|id| {
         let is_intermediate = intermediates.contains(&id);
