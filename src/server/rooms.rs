@@ -472,7 +472,7 @@ fn publisher(
     shared: &Shared,
     id: &EntityId,
     metadata: MetadataSource,
-    claims: Map<String, Value>,
+    mut claims: Map<String, Value>,
 ) -> Result<Arc<Publisher>, OpenError> {
     let federation = &opened.entity.federation;
     let mut authority_hints = Vec::new();
@@ -481,7 +481,6 @@ fn publisher(
             .map_err(|e| settings(opened, format!("federation.authority_hints: {hint}: {e}")))?;
         authority_hints.push(hint);
     }
-    let mut claims = Map::new();
     for hint in &federation.trust_anchor_hints {
         EntityId::parse(hint, shared.schemes).map_err(|e| {
             settings(

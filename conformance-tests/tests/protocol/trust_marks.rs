@@ -10,7 +10,7 @@ use conformance_tests::{
 use serde_json::Value;
 
 /// Portals fetch their marks in the background: the configuration that shows them comes within this.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn marked(visitor: &Visitor, id: &str) -> Statement {
     let looking = async {
