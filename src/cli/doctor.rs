@@ -8,7 +8,9 @@ use super::target::Target;
 use super::{Failure, Outcome, print_json, say};
 use crate::config::{Entity, Role, Section};
 use crate::crypto::{Purpose, Signer};
+use crate::federation::authority::{Subordinate, everyone};
 use crate::federation::entity::EntityId;
+use crate::federation::joining::standing::Standing;
 use crate::jose::{UnverifiedJws, json as strict};
 use crate::oauth::Algorithm;
 use crate::outbound::Limits;
@@ -104,11 +106,38 @@ async fn examine(shared: &Shared, entity: Entity) -> Vec<Finding> {
     if opened.role() != Role::Register && !opened.entity.federation.authority_hints.is_empty() {
         findings.push(chain(&opened, shared).await);
     }
+    if opened.authority().is_some() {
+        findings.extend(subordinates(&opened).await);
+    }
     if let Section::Provider { people, .. } = &opened.entity.section {
         findings.push(answers(shared, "register", &people.register_url).await);
         findings.push(answers(shared, "sms", &people.sms_gateway_url).await);
     }
     findings
+}
+
+/// What ends soon among those that are vouched for; nothing when nothing does.
+async fn subordinates(opened: &Opened) -> Vec<Finding> {
+    let (now, mut found) = (opened.house.now(), Vec::new());
+    let asked = async {
+        let mut conn = opened.house.store.read().await?;
+        for id in everyone(&mut conn).await? {
+            let standing = Standing::find(&mut conn, &id).await?.unwrap_or_default();
+            let known = Subordinate::find(&mut conn, &id).await?;
+            for warning in known.iter().flat_map(|s| standing.warnings(&s.jwks, now)) {
+                found.push(Finding::new(
+                    "enrolment",
+                    false,
+                    format!("{id}: {warning}; see `hefu federation terms`"),
+                ));
+            }
+        }
+        Ok::<_, crate::store::Error>(())
+    };
+    if let Err(e) = asked.await {
+        found.push(Finding::new("enrolment", false, e.to_string()));
+    }
+    found
 }
 
 /// Whether something answers at `address`. Nothing personal is sent, so a refusal of the empty question is an answer too; a

@@ -1,18 +1,25 @@
 //! `hefu federation`: why an entity is trusted or not, and whom an authority vouches for.
 
+mod effect;
+mod join;
+mod names;
 mod policy;
+mod requests;
+mod standing;
 mod trust_mark;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::target::Target;
 use super::{Failure, Outcome, apply, print_json, say};
 use crate::config::Role;
 use crate::federation::EntityId;
-use crate::federation::authority::{ListFilter, NewSubordinate, Subordinate, list};
+use crate::federation::authority::{NewSubordinate, Subordinate, everyone};
+use crate::federation::joining::Said;
+use crate::federation::joining::standing::Standing;
 use crate::operator::{Act, Mode};
 use crate::server::entity::{Opened, Shared};
 
@@ -37,6 +44,27 @@ pub(super) enum Verb {
         json: bool,
     },
     Policy(policy::Policy),
+    /// Ask a superior to vouch for an entity.
+    Join(join::Join),
+    /// Ask the superior to vouch for the federation keys that the entity has now, the announced one included.
+    ChangeKeys(join::ChangeKeys),
+    /// What entities ask of an authority.
+    #[command(subcommand)]
+    Requests(requests::Verb),
+    /// Say what another policy would take from subordinates, before it is set.
+    PolicyEffect(effect::PolicyEffect),
+    /// Set another policy, after saying what it does.
+    SetPolicy(effect::SetPolicy),
+    /// Stop vouching for an entity for a while; everything about it is kept.
+    Suspend(standing::Suspend),
+    /// Vouch for a suspended entity again.
+    Resume(standing::Subject),
+    /// Note that an entity's federation keys are in other hands.
+    Compromised(standing::Subject),
+    /// Set until when an entity is vouched for, and who is told of decisions.
+    Terms(standing::Terms),
+    /// What contacts were told; what must be mailed by hand.
+    Notices(standing::Notices),
     /// Vouch for an entity, or change what is said about it.
     Enrol(Box<Enrol>),
     /// Stop vouching for an entity; it stops when the last statement about it expires.
@@ -69,12 +97,8 @@ pub(super) struct Enrol {
     /// It vouches for others in turn.
     #[arg(long)]
     intermediate: bool,
-    /// The name that citizens are shown.
-    #[arg(long, value_name = "NAME")]
-    name: Option<String>,
-    /// The same in English.
-    #[arg(long, value_name = "NAME")]
-    name_en: Option<String>,
+    #[command(flatten)]
+    names: names::Names,
     /// JSON file with `metadata_policy` (OpenID Federation 1.0 §6.1).
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
@@ -111,34 +135,18 @@ impl Verb {
                     Err(Failure(Vec::new()))
                 }
             }
-            Self::List { target, json } => {
-                let (opened, _) = authority(&target).await?;
-                let mut conn = opened.house.store.read().await?;
-                let mut rows = Vec::new();
-                for id in list(&mut conn, &ListFilter::default(), opened.house.now()).await? {
-                    rows.extend(Subordinate::find(&mut conn, &id).await?);
-                }
-                if json {
-                    let shown = rows.iter().map(|s| {
-                        json!({"entity_id": s.entity_id, "entity_types": s.entity_types, "metadata": s.metadata,
-                            "metadata_policy": s.metadata_policy, "constraints": s.constraints,
-                            "intermediate": s.intermediate_since.is_some(), "added_at": s.added_at, "updated_at": s.updated_at})
-                    });
-                    print_json(&shown.collect());
-                } else {
-                    for s in &rows {
-                        say(format_args!(
-                            "{:<22}{:<24}{}",
-                            s.added_at.to_rfc3339(),
-                            s.entity_types.join(" "),
-                            s.entity_id
-                        ));
-                    }
-                    eprintln!("{} subordinates", rows.len());
-                }
-                Ok(())
-            }
+            Self::List { target, json } => show(&target, json).await,
             Self::Policy(policy::Policy {}) => policy::run(),
+            Self::Join(join) => join.run().await,
+            Self::ChangeKeys(change) => change.run().await,
+            Self::Requests(verb) => verb.run().await,
+            Self::PolicyEffect(effect) => effect.run().await,
+            Self::SetPolicy(set) => set.run().await,
+            Self::Suspend(suspend) => suspend.run().await,
+            Self::Resume(subject) => subject.resume().await,
+            Self::Compromised(subject) => subject.compromised().await,
+            Self::Terms(terms) => terms.run().await,
+            Self::Notices(notices) => notices.run().await,
             Self::Enrol(enrol) => enrol.run().await,
             Self::TrustMark(verb) => verb.run().await,
             Self::Drop {
@@ -169,18 +177,62 @@ impl Verb {
     }
 }
 
+/// Everyone that is not dropped, how they stand, and what ends soon.
+async fn show(target: &Target, json: bool) -> Outcome {
+    let (opened, _) = authority(target).await?;
+    let now = opened.house.now();
+    let mut conn = opened.house.store.read().await?;
+    let mut rows = Vec::new();
+    for id in everyone(&mut conn).await? {
+        let standing = Standing::find(&mut conn, &id).await?.unwrap_or_default();
+        rows.extend(
+            Subordinate::find(&mut conn, &id)
+                .await?
+                .map(|row| (row, standing)),
+        );
+    }
+    if json {
+        let shown = rows.iter().map(|(s, standing)| {
+            json!({"entity_id": s.entity_id, "entity_types": s.entity_types, "metadata": s.metadata,
+                "metadata_policy": s.metadata_policy, "constraints": s.constraints,
+                "intermediate": s.intermediate_since.is_some(), "added_at": s.added_at, "updated_at": s.updated_at,
+                "standing": standing.as_str(now), "enrolled_until": standing.enrolled_until,
+                "contacts": standing.contacts, "warnings": standing.warnings(&s.jwks, now)})
+        });
+        print_json(&shown.collect());
+        return Ok(());
+    }
+    for (s, standing) in &rows {
+        let (at, types) = (s.added_at.to_rfc3339(), s.entity_types.join(" "));
+        say(format_args!(
+            "{at:<22}{:<13}{types:<24}{}",
+            standing.as_str(now),
+            s.entity_id
+        ));
+        for warning in standing.warnings(&s.jwks, now) {
+            say(format_args!("  {warning}"));
+        }
+    }
+    eprintln!("{} subordinates", rows.len());
+    Ok(())
+}
+
 impl Enrol {
     async fn run(self) -> Outcome {
         let (opened, shared) = authority(&self.target).await?;
-        let act = Act::Enrol(Box::new(NewSubordinate {
+        let new = NewSubordinate {
             entity_id: entity_id(&self.subject, &shared)?,
             jwks: read_json(&self.jwks)?,
-            metadata: self.metadata(),
+            metadata: self.names.metadata(&self.entity_types),
             metadata_policy: self.policy.as_deref().map(read_json).transpose()?,
             constraints: self.constraints.as_deref().map(read_json).transpose()?,
             is_intermediate: self.intermediate,
-            entity_types: self.entity_types,
-        }));
+            entity_types: self.entity_types.clone(),
+        };
+        if self.dry_run {
+            self.effect(&opened, &shared, &new).await?;
+        }
+        let act = Act::Enrol(Box::new(new));
         apply(&opened, &act, Mode::of(self.dry_run)).await?;
         let done = if self.dry_run {
             "would be enrolled"
@@ -194,22 +246,34 @@ impl Enrol {
         Ok(())
     }
 
-    /// Names go into the metadata of the first type, under the parameter that its readers look for.
-    fn metadata(&self) -> Option<Map<String, Value>> {
-        let entity_type = self.entity_types.first()?;
-        let parameter = if entity_type == "openid_relying_party" {
-            "client_name"
-        } else {
-            "organization_name"
+    /// What would become of it, when it can be asked now.
+    async fn effect(
+        &self,
+        opened: &Opened,
+        shared: &Shared,
+        new: &NewSubordinate,
+    ) -> Result<(), Failure> {
+        let before =
+            Subordinate::find(&mut *opened.house.store.read().await?, &new.entity_id).await?;
+        let judge = effect::Judge::of(opened, shared).await?;
+        let after = Said {
+            metadata: new.metadata.clone().map(Value::Object),
+            metadata_policy: new.metadata_policy.clone(),
+            constraints: new.constraints.clone(),
         };
-        let mut names = Map::new();
-        if let Some(name) = &self.name {
-            names.insert(parameter.to_owned(), name.as_str().into());
+        match judge.own(&new.entity_id, &new.jwks).await {
+            Err(reason) => eprintln!("hefu: the effect cannot be told now: {reason}"),
+            Ok(own) => {
+                let effect = match &before {
+                    Some(before) => {
+                        judge.between(&new.entity_id, &own, &effect::said(before), &after)
+                    }
+                    None => judge.of_applicant(&new.entity_id, &own, &after),
+                };
+                effect::lines(&new.entity_id, &effect);
+            }
         }
-        if let Some(name) = &self.name_en {
-            names.insert(format!("{parameter}#en"), name.as_str().into());
-        }
-        (!names.is_empty()).then(|| Map::from_iter([(entity_type.clone(), Value::Object(names))]))
+        Ok(())
     }
 }
 

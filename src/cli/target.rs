@@ -63,6 +63,11 @@ impl Target {
         }
     }
 
+    /// Whether any was said.
+    pub const fn is_said(&self) -> bool {
+        self.config.is_some() || self.data.is_some()
+    }
+
     /// The entities that are meant: the one that was named, else all.
     pub async fn entities(&self) -> Result<(Vec<Entity>, Shared), Failure> {
         let (config, shared) = self.configuration().await?;

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::joining::Joining;
+
 /// Lifetimes, endpoints and marks of an authority.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -24,6 +26,8 @@ pub struct Authority {
     pub extended_list: bool,
     /// Serves the entity collection (OpenID Federation Entity Collection Endpoint 1.0, a draft).
     pub collection: bool,
+    /// Entities that ask by themselves.
+    pub joining: Joining,
 }
 
 /// The owner of a trust mark type (OpenID Federation 1.0 §7.2).
@@ -102,6 +106,7 @@ impl Default for Authority {
             auth_methods: BTreeMap::new(),
             extended_list: false,
             collection: false,
+            joining: Joining::default(),
         }
     }
 }

@@ -62,7 +62,9 @@ pub struct TrustAnchor {
     pub jwks_file: Option<PathBuf>,
 }
 
-fn json_text<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
+pub(super) fn json_text<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Value>, D::Error> {
     let text = String::deserialize(deserializer)?;
     serde_json::from_str(&text)
         .map(Some)

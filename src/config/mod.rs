@@ -6,6 +6,7 @@ pub mod authority;
 mod expand;
 pub mod federation;
 mod file;
+pub mod joining;
 pub mod node;
 pub mod offers;
 pub mod people;

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::enrolment;
 use super::folder::Mark;
 use super::plan::{self, MARK_TYPES, MARKS, Planned, mark_type};
 use crate::config::federation::{Federation, Granted, TrustAnchor};
+use crate::config::joining::Joining;
 use crate::config::node::{Demo, KekSource, Log, Node, Outbound, Tls};
 use crate::config::{Address, Config, Entity, Role, Section, authority, people, portal, provider};
 use crate::oauth::ResponseType;
@@ -145,6 +147,10 @@ fn authority_section() -> authority::Authority {
     authority::Authority {
         subordinate_statement_lifetime: SUBORDINATE_STATEMENT_LIFETIME,
         trust_mark_lifetime: TRUST_MARK_LIFETIME,
+        joining: Joining {
+            open: true,
+            metadata_policy: Some(enrolment::of_portals()),
+        },
         ..authority::Authority::default()
     }
 }

@@ -109,10 +109,15 @@ pub(super) fn policy(planned: &Planned) -> Option<Value> {
             "id_token_signed_response_alg": {"one_of": ["RS256", "ES256", "EdDSA"]},
             "scope": {"subset_of": ["openid", "profile", "phone", "real_name", "offline_access"]},
         }})),
-        (Role::Portal, _) => Some(json!({"openid_relying_party": {
-            "scope": {"subset_of": ["openid", "profile", "real_name"], "superset_of": ["openid"]},
-            "grant_types": {"subset_of": ["authorization_code"]},
-        }})),
+        (Role::Portal, _) => Some(of_portals()),
         _ => None,
     }
+}
+
+/// What a province lets its portals have, those that join later too.
+pub(super) fn of_portals() -> Value {
+    json!({"openid_relying_party": {
+        "scope": {"subset_of": ["openid", "profile", "real_name"], "superset_of": ["openid"]},
+        "grant_types": {"subset_of": ["authorization_code"]},
+    }})
 }

@@ -17,6 +17,7 @@ use crate::federation::entity::{EntityId, Schemes};
 use crate::federation::policy::MetadataPolicy;
 use crate::federation::statement::{EntityStatement, Failure, Reading, Rules, Step};
 use crate::jose::JwkSet;
+pub(super) use checks::overlay;
 
 /// A trust anchor as an operator configured it: identifier and keys, both out of band.
 #[derive(Debug, Clone)]

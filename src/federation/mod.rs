@@ -7,6 +7,7 @@ pub mod constraints;
 pub mod entity;
 pub mod explain;
 pub mod history;
+pub mod joining;
 pub mod policy;
 pub mod publish;
 pub mod registration;

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use crate::clock::UnixTime;
 use crate::federation::chain::TrustChain;
-use crate::federation::entity::EntityId;
+use crate::federation::entity::{EntityId, Schemes};
 use crate::federation::explain::Explanation;
 use crate::federation::resolve::{ResolveError, ResolveFault, Resolver};
 use crate::federation::trust_mark::{self, TrustMark};
@@ -386,6 +386,17 @@ impl From<&ResolveError> for RegistrationError {
             explanation: Arc::clone(&error.explanation),
         }
     }
+}
+
+/// Whether a provider would serve a relying party with these resolved metadata; if not, why. Asks nobody: keys and sectors are
+/// fetched when it comes.
+pub fn check_relying_party(
+    subject: &EntityId,
+    metadata: &Map<String, Value>,
+    schemes: Schemes,
+) -> Result<(), String> {
+    metadata::of(subject, metadata, schemes)
+        .and_then(|parsed| keys::Source::of(&parsed.members).map(|_| ()))
 }
 
 /// The authorities of the chain, each with the name that the one above it vouches for.

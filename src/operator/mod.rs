@@ -2,6 +2,7 @@
 //! again and applied elsewhere or later, so that dry run, audit and a second operator's approval are one function and one shape:
 //! [`Act::apply`]. Not here: who may act (the door knows), and how an outcome is told (`cli`, later `web::admin`).
 
+mod joining;
 mod trust_mark;
 
 use serde::{Deserialize, Serialize};
@@ -18,11 +19,14 @@ use crate::federation::EntityId;
 use crate::federation::authority::{
     InvalidSubordinate, NewSubordinate, Subordinate, revoke_trust_mark,
 };
+use crate::federation::joining::notices::{self, News};
 use crate::federation::trust_mark::InvalidDelegation;
 use crate::id::ClientId;
 use crate::provider::grants;
 use crate::random::Rng;
 use crate::store::{self, Conn, Store};
+
+pub use joining::{Joining, JoiningRefusal};
 
 /// One dangerous act. Written as JSON with its name in `act`; unknown members are refused, since whoever approves must have read all.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -79,6 +83,8 @@ pub enum Act {
     },
     /// Put a delegation, received from the owner of a type, into the marks that are issued from now on.
     KeepDelegation { delegation: String },
+    /// What happens between the two, and to those who ask.
+    Joining(Joining),
 }
 
 /// The entity that is acted on.
@@ -138,6 +144,8 @@ pub enum Effect {
     DelegationKept {
         trust_mark_type: String,
     },
+    /// A step of joining is done; it says by itself which.
+    Stepped,
 }
 
 /// Why an act is not done; nothing has changed.
@@ -159,6 +167,8 @@ pub enum Refusal {
     Metadata(#[from] MetadataError),
     #[error(transparent)]
     Subordinate(#[from] InvalidSubordinate),
+    #[error(transparent)]
+    Joining(#[from] JoiningRefusal),
     #[error("{0} is not a subordinate here")]
     NotSubordinate(EntityId),
     #[error("a trust mark type is a URL of the federation that defines it; {0:?} is none")]
@@ -231,6 +241,7 @@ impl Act {
             | Self::Drop { .. }
             | Self::IssueTrustMark { .. }
             | Self::RevokeTrustMark { .. }
+            | Self::Joining(_)
             | Self::KeepDelegation { .. } => matches!(role, Role::Anchor | Role::Intermediate),
             // Owners of types need not be authorities (OpenID Federation 1.0 §7.2).
             Self::DelegateTrustMark { .. } => role != Role::Register,
@@ -324,6 +335,7 @@ impl Act {
                 .map(|()| Effect::Enrolled)
                 .map_err(Refusal::from),
             Self::Drop { entity_id } => {
+                notices::tell(conn, rng, entity_id, News::Dropped, "", now).await?;
                 if Subordinate::remove(conn, entity_id, now).await? {
                     Ok(Effect::Dropped)
                 } else {
@@ -352,6 +364,11 @@ impl Act {
             } => trust_mark::check(trust_mark_type, *expires_at, now)
                 .map(|()| Effect::TrustMarkDelegated),
             Self::KeepDelegation { delegation } => trust_mark::keep(conn, delegation, now).await?,
+            Self::Joining(step) => step
+                .perform(conn, rng, now)
+                .await?
+                .map(|()| Effect::Stepped)
+                .map_err(Refusal::from),
         })
     }
 
@@ -369,6 +386,7 @@ impl Act {
             Self::RevokeTrustMark { subject, .. } => ("trust_mark.revoke", None, Some(subject)),
             Self::DelegateTrustMark { issuer, .. } => ("trust_mark.delegate", None, Some(issuer)),
             Self::KeepDelegation { .. } => ("trust_mark.keep_delegation", None, None),
+            Self::Joining(step) => return step.event().with_actor(operator),
         };
         let mut event = Event::done(kind).with_actor(operator);
         if let Some(trust_mark_type) = self.trust_mark_type() {

@@ -8,5 +8,6 @@ pub mod node;
 mod private;
 pub mod rooms;
 pub mod tls;
+mod vouching;
 
 pub use private::Readiness;

@@ -10,6 +10,7 @@ use axum::routing::get;
 use serde_json::{Map, Value, json};
 
 use super::entity::{OpenError, Opened, Shared};
+use super::vouching;
 use crate::authn::{code, passkey, throttle};
 use crate::brand::Brand;
 use crate::client::registration_token;
@@ -23,6 +24,7 @@ use crate::federation::authority::AuthoritySettings;
 use crate::federation::entity::{
     EntityId, FEDERATION_ENTITY, OPENID_PROVIDER, OPENID_RELYING_PARTY,
 };
+use crate::federation::policy::MetadataPolicy;
 use crate::federation::publish::{
     MetadataSource, Publisher, PublisherSettings, authority_metadata, endpoint_url,
 };
@@ -42,6 +44,7 @@ use crate::web::account::{AccountHouse, entry, notices};
 use crate::web::error::reference;
 use crate::web::federation::FederationState;
 use crate::web::federation::home::{self, AuthorityHouse};
+use crate::web::federation::joining::{self, JoiningHouse};
 use crate::web::house::House;
 use crate::web::page::see_other;
 use crate::web::portal::PortalHouse;
@@ -111,7 +114,14 @@ fn authority(
     let publisher = publisher(opened, shared, id, source, claims)?;
     let (name, node) = (&opened.entity.name, &shared.node);
     let mut tasks = jobs::federation::of_authority(name, node, &opened.house, &authority);
-    tasks.extend(shown_marks(opened, shared, id, resolver, &publisher));
+    tasks.extend(shown_marks(
+        opened,
+        shared,
+        id,
+        Arc::clone(&resolver),
+        &publisher,
+    ));
+    tasks.extend(vouching::tasks(opened));
     let federation_section = &opened.entity.federation;
     let front = AuthorityHouse {
         house: opened.house.clone(),
@@ -123,14 +133,22 @@ fn authority(
         ),
         is_anchor,
         superiors: federation_section.authority_hints.clone().into(),
+        joining: section.joining.open,
     };
-    let router = home::routes(front.clone()).merge(pages()).merge(federation(
-        opened,
-        shared,
-        id,
-        publisher,
-        Some(authority),
-    ));
+    if let Some(policy) = &section.joining.metadata_policy {
+        MetadataPolicy::parse(policy)
+            .map_err(|e| settings(opened, format!("authority.joining.metadata_policy: {e}")))?;
+    }
+    let joining = JoiningHouse {
+        front: front.clone(),
+        id: id.clone(),
+        resolver,
+        policy: section.joining.metadata_policy.clone(),
+    };
+    let router = home::routes(front.clone())
+        .merge(joining::routes(joining))
+        .merge(pages())
+        .merge(federation(opened, shared, id, publisher, Some(authority)));
     let frame = move |headers: &HeaderMap| front.frame(headers);
     Ok(Built {
         router: found(router, &opened.house, frame),

@@ -66,7 +66,7 @@ fn answer(
 }
 
 /// Browsers name HTML; programs that take anything get JSON.
-fn reads_pages(headers: &HeaderMap) -> bool {
+pub(super) fn reads_pages(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::ACCEPT)
         .iter()

@@ -3,6 +3,7 @@
 mod chain;
 mod discovery;
 mod generated;
+mod joining;
 mod network;
 mod policy_door;
 mod registration;

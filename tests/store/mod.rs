@@ -7,6 +7,7 @@ mod entry;
 mod federation;
 mod ground;
 mod identity;
+mod joining;
 mod keys;
 mod notice;
 mod operator;

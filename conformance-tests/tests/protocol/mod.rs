@@ -3,6 +3,7 @@
 mod crash;
 mod discovery;
 mod federation;
+mod joining;
 mod large;
 mod operator;
 mod refusals;

@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use conformance_tests::demo::{self, Demo};
 use serde_json::Value;
 
-async fn hefu(demo: &Demo, arguments: &[&str]) -> Output {
+pub(super) async fn hefu(demo: &Demo, arguments: &[&str]) -> Output {
     let mut command = Command::new(demo::binary());
     command
         .args(arguments)
@@ -17,7 +17,7 @@ async fn hefu(demo: &Demo, arguments: &[&str]) -> Output {
         .expect("it ends")
 }
 
-fn told(output: &Output) -> String {
+pub(super) fn told(output: &Output) -> String {
     format!(
         "{}{}",
         String::from_utf8_lossy(&output.stdout),

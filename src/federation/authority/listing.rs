@@ -146,7 +146,7 @@ impl Authority {
             for claim in &asked.claims {
                 match claim.as_str() {
                     "subordinate_statement" => {
-                        let jwt = self.statement(row, now).await?;
+                        let jwt = self.fetch(row.entity_id.as_str(), now).await?;
                         entry.insert(claim.clone(), (&*jwt).into());
                     }
                     "trust_marks" => {

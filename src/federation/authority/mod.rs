@@ -18,6 +18,7 @@ use crate::config;
 use crate::crypto::{Purpose, SignError, Signer};
 use crate::federation::chain::{Anchor, Anchors};
 use crate::federation::entity::{EntityId, Schemes};
+use crate::federation::joining::standing::Standing;
 use crate::federation::publish::{Signed, endpoint_url};
 use crate::federation::resolve::Resolver;
 use crate::federation::statement;
@@ -28,7 +29,7 @@ use crate::store::{self, Store};
 pub use caller::Shown;
 pub use mark::{IssuedMark, give_trust_mark, revoke_trust_mark};
 pub use subordinate::{
-    Face, InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, faces, list,
+    Face, InvalidSubordinate, ListFilter, NewSubordinate, Subordinate, everyone, faces, list,
 };
 
 /// What an authority is told once.
@@ -109,31 +110,24 @@ impl Authority {
             return Err(Error::invalid_request("sub is this entity itself").into());
         }
         let found = match EntityId::parse(sub, Schemes::HttpsOrLoopbackHttp) {
-            Ok(sub) => Subordinate::find(&mut *self.store.read().await?, &sub).await?,
+            Ok(sub) => self.vouched(&sub, now).await?,
             Err(_) => None,
         };
-        let subordinate = found.ok_or_else(|| {
+        let (subordinate, until) = found.ok_or_else(|| {
             Error::new(
                 ErrorCode::NotFound,
                 "this entity is not an immediate subordinate",
             )
         })?;
-        self.statement(&subordinate, now).await
-    }
-
-    async fn statement(
-        &self,
-        subordinate: &Subordinate,
-        now: UnixTime,
-    ) -> Result<Arc<str>, AuthorityError> {
         self.forget_other_keys();
-        let claims = self.claims(subordinate);
+        let claims = self.claims(&subordinate);
         if let Some(signed) = self.statements.get(&subordinate.entity_id).await
             && signed.serves(&claims, now)
         {
             return Ok(Arc::clone(&signed.jwt));
         }
-        let exp = self.expiry(subordinate, now);
+        let exp = self.expiry(&subordinate, now);
+        let exp = until.map_or(exp, |until| exp.min(until));
         let signed = Signed::make(
             &*self.signer,
             self.settings.alg,
@@ -157,6 +151,21 @@ impl Authority {
         now: UnixTime,
     ) -> Result<Vec<EntityId>, AuthorityError> {
         Ok(list(&mut *self.store.read().await?, filter, now).await?)
+    }
+
+    /// The subordinate, when we vouch for it now, and until when at the latest.
+    async fn vouched(
+        &self,
+        sub: &EntityId,
+        now: UnixTime,
+    ) -> Result<Option<(Subordinate, Option<UnixTime>)>, store::Error> {
+        let mut conn = self.store.read().await?;
+        let Some(subordinate) = Subordinate::find(&mut conn, sub).await? else {
+            return Ok(None);
+        };
+        let standing = Standing::find(&mut conn, sub).await?;
+        let standing = standing.filter(|standing| standing.serves(now));
+        Ok(standing.map(|standing| (subordinate, standing.enrolled_until)))
     }
 
     fn claims(&self, subordinate: &Subordinate) -> Map<String, Value> {

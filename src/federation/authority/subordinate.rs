@@ -8,6 +8,7 @@ use crate::clock::UnixTime;
 use crate::federation::authority::mark::marked;
 use crate::federation::constraints::Constraints;
 use crate::federation::entity::{EntityId, FEDERATION_ENTITY, Schemes};
+use crate::federation::joining::standing;
 use crate::federation::policy::MetadataPolicy;
 use crate::federation::registration::Localized;
 use crate::jose::JwkSet;
@@ -55,6 +56,8 @@ pub enum InvalidSubordinate {
     Policy(String),
     #[error("constraints: {0}")]
     Constraints(String),
+    #[error("the key {0:?} was reported as being in other hands; it is never vouched for again")]
+    CompromisedKey(String),
 }
 
 impl NewSubordinate {
@@ -93,7 +96,8 @@ impl NewSubordinate {
         Ok(())
     }
 
-    /// Stores the subordinate, new or changed; one that was dropped is taken back.
+    /// Stores the subordinate, new or changed; one that was dropped is taken back. One whose keys were in other hands has other keys
+    /// now; one that is suspended stays so.
     pub async fn put(
         &self,
         conn: &mut Conn,
@@ -101,6 +105,11 @@ impl NewSubordinate {
     ) -> Result<Result<(), InvalidSubordinate>, Error> {
         if let Err(invalid) = self.check() {
             return Ok(Err(invalid));
+        }
+        if let Ok(jwks) = JwkSet::parse_strict(&self.jwks)
+            && let Some(kid) = standing::compromised_key(conn, &jwks).await?
+        {
+            return Ok(Err(InvalidSubordinate::CompromisedKey(kid)));
         }
         sqlx::query(
             "INSERT INTO subordinates (entity_id, jwks, entity_types, metadata, metadata_policy, constraints, \
@@ -111,7 +120,7 @@ impl NewSubordinate {
              constraints = excluded.constraints, \
              intermediate_since = CASE WHEN excluded.intermediate_since IS NULL THEN NULL \
              ELSE COALESCE(subordinates.intermediate_since, excluded.intermediate_since) END, \
-             updated_at = excluded.updated_at, removed_at = NULL",
+             updated_at = excluded.updated_at, removed_at = NULL, compromised_at = NULL",
         )
         .bind(self.entity_id.as_str())
         .bind(self.jwks.to_string())
@@ -167,7 +176,7 @@ impl Subordinate {
         now: UnixTime,
     ) -> Result<bool, Error> {
         let row = sqlx::query(
-            "UPDATE subordinates SET removed_at = $2, updated_at = $2 WHERE entity_id = $1 AND removed_at IS NULL \
+            "UPDATE subordinates SET removed_at = $2, updated_at = $2, suspended_at = NULL, enrolled_until = NULL WHERE entity_id = $1 AND removed_at IS NULL \
              RETURNING entity_id",
         )
         .bind(entity_id.as_str())
@@ -176,6 +185,20 @@ impl Subordinate {
         .await?;
         Ok(row.is_some())
     }
+}
+
+/// Identifiers of all that are not dropped, however they stand: for operators.
+pub async fn everyone(conn: &mut Conn) -> Result<Vec<EntityId>, Error> {
+    let rows: Vec<String> =
+        sqlx::query_scalar("SELECT entity_id FROM subordinates WHERE removed_at IS NULL")
+            .fetch_all(conn)
+            .await?;
+    let mut everyone: Vec<EntityId> = rows
+        .iter()
+        .map(|id| read_id(id))
+        .collect::<Result<_, _>>()?;
+    everyone.sort();
+    Ok(everyone)
 }
 
 /// The filters of §8.2; an empty one lets everything through.
@@ -197,8 +220,10 @@ pub async fn list(
     now: UnixTime,
 ) -> Result<Vec<EntityId>, Error> {
     let rows = sqlx::query(
-        "SELECT entity_id, entity_types, intermediate_since FROM subordinates WHERE removed_at IS NULL",
+        "SELECT entity_id, entity_types, intermediate_since FROM subordinates WHERE removed_at IS NULL \
+         AND suspended_at IS NULL AND compromised_at IS NULL AND (enrolled_until IS NULL OR enrolled_until > $1)",
     )
+    .bind(now)
     .fetch_all(&mut *conn)
     .await?;
     // One set per condition: whoever passes is in all of them.
@@ -239,11 +264,11 @@ pub struct Face {
     pub is_intermediate: bool,
 }
 
-/// At most `limit` immediate subordinates, the longest known first.
+/// At most `limit` immediate subordinates, the longest known first. One whose enrolment is over is gone when the job has come.
 pub async fn faces(conn: &mut Conn, limit: i64) -> Result<Vec<Face>, Error> {
     let rows = sqlx::query(
         "SELECT entity_id, metadata, intermediate_since FROM subordinates WHERE removed_at IS NULL \
-         ORDER BY added_at, entity_id LIMIT $1",
+         AND suspended_at IS NULL AND compromised_at IS NULL ORDER BY added_at, entity_id LIMIT $1",
     )
     .bind(limit)
     .fetch_all(conn)

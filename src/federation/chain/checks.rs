@@ -375,7 +375,10 @@ impl<'a> Checks<'a> {
 }
 
 /// §3.1.1: the superior's parameters replace the subject's one by one, and only for types that the subject declares.
-fn overlay(metadata: &mut Map<String, Value>, superior: &Map<String, Value>) {
+pub(in crate::federation) fn overlay(
+    metadata: &mut Map<String, Value>,
+    superior: &Map<String, Value>,
+) {
     for (entity_type, members) in superior {
         if let (Some(Value::Object(own)), Value::Object(given)) =
             (metadata.get_mut(entity_type), members)

@@ -46,8 +46,16 @@ pub(super) struct Parsed {
 }
 
 pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, String> {
-    let members = chain
-        .metadata()
+    of(chain.subject(), chain.metadata(), schemes)
+}
+
+/// The same for metadata whose chain is yet to be: what an applicant would have.
+pub(super) fn of(
+    subject: &EntityId,
+    metadata: &Map<String, Value>,
+    schemes: Schemes,
+) -> Result<Parsed, String> {
+    let members = metadata
         .get(OPENID_RELYING_PARTY)
         .and_then(Value::as_object)
         .ok_or("the entity is not a relying party, or may not be one")?;
@@ -63,7 +71,7 @@ pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, Stri
     }
     if reader
         .text("client_id")?
-        .is_some_and(|id| id != chain.subject().as_str())
+        .is_some_and(|id| id != subject.as_str())
     {
         return Err("client_id is not the entity identifier".to_owned());
     }
@@ -73,7 +81,7 @@ pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, Stri
     }
     reader.encryption(Encryption::REQUEST_OBJECT)?;
     Ok(Parsed {
-        entity_id: chain.subject().clone(),
+        entity_id: subject.clone(),
         redirect_uris,
         post_logout_redirect_uris: reader.uris("post_logout_redirect_uris")?,
         backchannel_logout_uri: reader.uri("backchannel_logout_uri")?,

@@ -31,9 +31,17 @@ pub struct AuthorityHouse {
     pub is_anchor: bool,
     /// Entity identifiers of its superiors.
     pub superiors: Arc<[String]>,
+    /// Whether one may ask to join by oneself (`joining`).
+    pub joining: bool,
 }
 
 impl AuthorityHouse {
+    pub(super) fn at(&self, headers: &HeaderMap, path: &str) -> Frame {
+        let mut frame = self.frame(headers);
+        frame.here = format!("{}{path}", frame.root);
+        frame
+    }
+
     pub fn frame(&self, headers: &HeaderMap) -> Frame {
         let preferences = Preferences::of(headers);
         let mut frame = Frame::new(Place::Authority, self.brand.clone());
@@ -87,6 +95,7 @@ async fn show(State(authority): State<AuthorityHouse>, headers: HeaderMap) -> Re
             })
             .collect(),
         more,
+        joining: authority.joining,
         frame,
     };
     page(StatusCode::OK, &shown)

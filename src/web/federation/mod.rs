@@ -10,6 +10,7 @@ mod extended_list;
 mod fetch;
 mod historical_keys;
 pub mod home;
+pub mod joining;
 mod list;
 mod query;
 mod resolve;

@@ -20,6 +20,8 @@ pub struct AuthorityHome {
     pub subordinates: Vec<Vouchee>,
     /// There are more than are shown.
     pub more: bool,
+    /// Whether one may ask to join by oneself.
+    pub joining: bool,
 }
 
 /// An entity that is vouched for.

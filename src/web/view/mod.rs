@@ -11,6 +11,7 @@ pub mod device;
 pub mod entry;
 pub mod error;
 pub mod frame;
+pub mod joining;
 pub mod language;
 pub mod leave;
 pub mod login;

@@ -56,6 +56,12 @@ pub enum Problem {
     EmailInvalid,
     AddressInvalid,
     NothingChosen,
+    EntityIdInvalid,
+    /// The entity is enrolled here, or was.
+    JoinKnown,
+    /// It has asked, and waits.
+    JoinWaits,
+    JoinFull,
     /// The form lay too long, or came from elsewhere.
     FormStale,
 }
@@ -82,6 +88,7 @@ impl Problem {
             Self::NicknameInvalid => "nickname",
             Self::EmailInvalid => "email",
             Self::AddressInvalid => "address",
+            Self::EntityIdInvalid | Self::JoinKnown | Self::JoinWaits => "entity-id",
             Self::LoginRefused
             | Self::TooManyTries { .. }
             | Self::CodeTooSoon { .. }
@@ -91,6 +98,7 @@ impl Problem {
             | Self::TooManyMatches { .. }
             | Self::PasskeyFailed
             | Self::NothingChosen
+            | Self::JoinFull
             | Self::FormStale => return None,
         })
     }
@@ -143,6 +151,10 @@ impl Problem {
             Self::EmailInvalid => Message::new("problem-email-invalid"),
             Self::AddressInvalid => Message::new("problem-address-invalid"),
             Self::NothingChosen => Message::new("problem-nothing-chosen"),
+            Self::EntityIdInvalid => Message::new("problem-entity-id-invalid"),
+            Self::JoinKnown => Message::new("problem-join-known"),
+            Self::JoinWaits => Message::new("problem-join-waits"),
+            Self::JoinFull => Message::new("problem-join-full"),
             Self::FormStale => Message::new("problem-form-stale"),
         }
     }

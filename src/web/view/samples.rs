@@ -12,6 +12,7 @@ use super::{
     entry::{NewPassword, PasswordPurpose, PhoneTaken, ProofPurpose, RealName, Takeover, TooYoung},
     error::{ErrorKind, ErrorPage, Halt, Halted},
     frame::Notice,
+    joining::{Join, JoinState},
     leave::{By, Ended, LogoutConfirm, SignedOut, Told},
     login::{
         Access, AskPhone, Consent, Doors, EnterCode, FormPost, Item, Login, PasskeyDoor, Purpose,
@@ -20,6 +21,7 @@ use super::{
     portal::{PortalHome, PortalSignedOut, SignedOutBy, Visitor},
     register::{Call, Outbox, RegisterHome, Sms},
 };
+use crate::federation::joining::{Finding, Kind, State, Wish};
 use crate::{brand::Brand, clock::UnixTime};
 
 const NOON: UnixTime = UnixTime(1_795_413_900); // 2026-11-23 14:05 in Beijing
@@ -89,6 +91,46 @@ pub struct Set {
 }
 
 impl Set {
+    fn joining(&self) -> Vec<(String, String)> {
+        let all = |refuses: bool| {
+            Kind::ALL
+                .into_iter()
+                .filter(move |kind| kind.refuses() == refuses)
+        };
+        let finding = |kind| Finding::new(kind, HOSTILE);
+        let mut pages = Vec::new();
+        for findings in [Vec::new(), Kind::ALL.into_iter().map(finding).collect()] {
+            let page = Join {
+                frame: self.frame(Place::Authority, "national"),
+                name: "广东省".to_owned(),
+                superior: "http://gd.localhost:8000".to_owned(),
+                entity_id: HOSTILE.to_owned(),
+                findings,
+            };
+            pages.push((format!("Join.{}", page.findings.len()), page.html()));
+        }
+        for state in State::ALL {
+            for wish in [Wish::Join, Wish::Keys] {
+                let decided = state != State::Filed;
+                let page = JoinState {
+                    frame: self.frame(Place::Authority, "national"),
+                    name: "广东省".to_owned(),
+                    entity_id: "http://x.localhost:8000".to_owned(),
+                    address: "http://gd.localhost:8000/federation/join/4fJx".to_owned(),
+                    wish,
+                    state,
+                    filed_at: NOON,
+                    decided_at: decided.then_some(NOON),
+                    reason: decided.then(|| HOSTILE.to_owned()),
+                    notes: all(false).map(finding).collect(),
+                };
+                let name = format!("JoinState.{}.{}", state.as_str(), wish.as_str());
+                pages.push((name, page.html()));
+            }
+        }
+        pages
+    }
+
     pub fn frame(&self, place: Place, brand: &str) -> Frame {
         let mut frame = Frame::new(place, Brand::by_slug(brand).expect("a brand of the table"));
         frame.language = self.language;
@@ -800,8 +842,12 @@ impl Set {
                     vouchee(None, "http://id.localhost:8000", false),
                 ],
                 more: !is_anchor,
+                joining: !is_anchor,
             };
             add(&format!("AuthorityHome.{is_anchor}"), page.html());
+        }
+        for (name, html) in self.joining() {
+            add(&name, html);
         }
         let entity = |name: &str, role: &str, url: &str, superior: &[&str]| DemoEntity {
             name: name.to_owned(),

@@ -97,7 +97,8 @@ fn every_promised_id_is_there() {
     let others = "li name decision allow deny item value ended notifying failed data-state logout stay \
                   data-why closed locked too-many h1 data-by here only-here national data-level rn1 data-passkey \
                   data-session data-platform data-claim data-to data-code data-name data-username data-role anchor \
-                  intermediate asked data-channel back front both none data-goes-on data-entity csrf_token mode lang allowed refused";
+                  intermediate asked data-channel back front both none data-goes-on data-entity csrf_token mode lang allowed refused \
+                  data-finding filed approved withdrawn";
     let others: BTreeSet<&str> = others.split_whitespace().collect();
     let docs = fs::read_to_string(root().join("docs/pages.md")).unwrap();
     for language in Language::ALL {

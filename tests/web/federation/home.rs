@@ -57,6 +57,7 @@ async fn says_who_it_is_and_for_whom_it_vouches() {
         "href=\"/.well-known/openid-federation\"",
         "href=\"/federation/list\"",
         "id=\"authority-join\"",
+        "href=\"/federation/join\"",
     ] {
         assert!(html.contains(expected), "{expected}: {html}");
     }
@@ -71,7 +72,8 @@ fn assert_security(headers: &HeaderMap) {
     }
 }
 
-async fn front(anchor: &Anchor) -> AuthorityHouse {
+/// The anchor as a house with pages.
+pub async fn front(anchor: &Anchor) -> AuthorityHouse {
     let (folder, rng) = (tempfile::tempdir().unwrap(), RngSource::System);
     let setup = Setup {
         entity: TOP,
@@ -98,5 +100,6 @@ async fn front(anchor: &Anchor) -> AuthorityHouse {
         brand: Brand::of_place("国家政务服务平台"),
         is_anchor: true,
         superiors: Arc::new([]),
+        joining: true,
     }
 }

@@ -7,6 +7,7 @@ mod extended_list;
 mod fetch;
 mod historical_keys;
 mod home;
+mod join;
 mod list;
 mod resolve;
 mod trust_mark;
