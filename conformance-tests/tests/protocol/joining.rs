@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use conformance_tests::demo::{self, Demo};
+use conformance_tests::demo::Demo;
 use conformance_tests::visitor::Visitor;
 use serde_json::Value;
 
