@@ -1,7 +1,6 @@
 //! `hefu federation join` and `hefu federation change-keys`: what a portal's engineer asks of her superior. What comes of it is said at the
 //! address that the answer names.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
@@ -50,36 +49,8 @@ pub struct ChangeKeys {
 impl Join {
     pub async fn run(self) -> Outcome {
         let (superior, statement, outbound) = match &self.entity_configuration {
-            Some(place) => {
-                let (outbound, schemes) = if self.target.is_said() {
-                    let (_, shared) = self.target.configuration().await?;
-                    (shared.outbound, shared.schemes)
-                } else {
-                    (
-                        Arc::new(Outbound::new(Options::default())?),
-                        Schemes::HttpsOnly,
-                    )
-                };
-                let superior = self.superior.as_deref().unwrap_or_default();
-                let superior = EntityId::parse(superior, schemes)
-                    .map_err(|e| Failure::new(format!("{superior}: {e}")))?;
-                (superior, elsewhere(place, &outbound).await?, outbound)
-            }
-            None => {
-                let (opened, shared) = self.target.open().await?;
-                let superior = above(&opened, &shared, self.superior.as_deref())?;
-                let own = entity_id(&opened.entity.address.id, &shared)?;
-                // As the superior will see it: from our own public address.
-                let network = Network::new(
-                    (*shared.outbound).clone(),
-                    Limits::default(),
-                    shared.schemes,
-                );
-                let fetched = network.fetch(&Document::Configuration(own)).await;
-                let fetched = fetched
-                    .map_err(|e| Failure::new(format!("our own entity configuration: {e}")))?;
-                (superior, fetched, shared.outbound)
-            }
+            Some(place) => self.of_stranger(place).await?,
+            None => self.our_own().await?,
         };
         let answer = post(
             &outbound,
@@ -89,9 +60,45 @@ impl Join {
             statement,
         )
         .await?;
-        told(answer, self.json)
+        told(&answer, self.json)
+    }
+
+    /// Of an entity that something else serves.
+    async fn of_stranger(&self, place: &str) -> Result<Asking, Failure> {
+        let (outbound, schemes) = if self.target.is_said() {
+            let (_, shared) = self.target.configuration().await?;
+            (shared.outbound, shared.schemes)
+        } else {
+            (
+                Arc::new(Outbound::new(Options::default())?),
+                Schemes::HttpsOnly,
+            )
+        };
+        let superior = self.superior.as_deref().unwrap_or_default();
+        let superior = EntityId::parse(superior, schemes)
+            .map_err(|e| Failure::new(format!("{superior}: {e}")))?;
+        Ok((superior, elsewhere(place, &outbound).await?, outbound))
+    }
+
+    /// As the superior will see it: from our own public address.
+    async fn our_own(&self) -> Result<Asking, Failure> {
+        let (opened, shared) = self.target.open().await?;
+        let superior = above(&opened, &shared, self.superior.as_deref())?;
+        let own = entity_id(&opened.entity.address.id, &shared)?;
+        let network = Network::new(
+            (*shared.outbound).clone(),
+            Limits::default(),
+            shared.schemes,
+        );
+        let fetched = network.fetch(&Document::Configuration(own)).await;
+        let fetched =
+            fetched.map_err(|e| Failure::new(format!("our own entity configuration: {e}")))?;
+        Ok((superior, fetched, shared.outbound))
     }
 }
+
+/// Who is asked, the entity configuration, and the way out.
+type Asking = (EntityId, String, Arc<Outbound>);
 
 impl ChangeKeys {
     pub async fn run(self) -> Outcome {
@@ -117,7 +124,7 @@ impl ChangeKeys {
             signed,
         )
         .await?;
-        told(answer, self.json)
+        told(&answer, self.json)
     }
 }
 
@@ -138,12 +145,12 @@ fn above(opened: &Opened, shared: &Shared, said: Option<&str>) -> Result<EntityI
 
 /// A published entity configuration, or a file with one.
 async fn elsewhere(place: &str, outbound: &Outbound) -> Result<String, Failure> {
-    let Ok(url) = Url::parse(place)
-        .map_err(drop)
-        .and_then(|url| if url.has_host() { Ok(url) } else { Err(()) })
-    else {
-        let path = PathBuf::from(place);
-        return std::fs::read_to_string(&path).map_err(|e| Failure::new(format!("{place}: {e}")));
+    let url = match Url::parse(place) {
+        Ok(url) if url.has_host() => url,
+        _ => {
+            return std::fs::read_to_string(place)
+                .map_err(|e| Failure::new(format!("{place}: {e}")));
+        }
     };
     let answer = outbound
         .get(&url, "application/entity-statement+jwt", &Limits::default())
@@ -174,7 +181,7 @@ async fn post(
 }
 
 /// The superior's answer in words. What is in the way makes the verb fail.
-fn told(answer: http::Response<Vec<u8>>, as_json: bool) -> Outcome {
+fn told(answer: &http::Response<Vec<u8>>, as_json: bool) -> Outcome {
     let status = answer.status();
     let said: Map<String, Value> = strict::parse_object(answer.body()).map_err(|_| {
         Failure::new(format!(
@@ -234,20 +241,20 @@ mod tests {
         };
         let refused = json!({"error": "invalid_metadata", "error_description": "not acceptable",
             "findings": [{"text": "one"}, {"text": "two"}]});
-        let Err(Failure(sentences)) = told(answer(400, refused), false) else {
+        let Err(Failure(sentences)) = told(&answer(400, refused), false) else {
             panic!("a refusal fails")
         };
         assert_eq!(
             sentences,
             ["refused (400 Bad Request): not acceptable", "one", "two"]
         );
-        let Err(Failure(sentences)) = told(http::Response::new(b"<html>".to_vec()), false) else {
+        let Err(Failure(sentences)) = told(&http::Response::new(b"<html>".to_vec()), false) else {
             panic!("a page is no answer")
         };
         assert!(sentences[0].contains("is its page open?"));
         assert!(
             told(
-                answer(
+                &answer(
                     201,
                     json!({"entity_id": "x", "state_uri": "y", "notes": []})
                 ),

@@ -156,7 +156,7 @@ impl Approve {
         let (opened, shared) = authority(&self.target).await?;
         let request = find(&opened, &self.request).await?;
         if request.wish == Wish::Keys {
-            return self.keys(&opened, request).await;
+            return self.keys(&opened, &request).await;
         }
         let wants_to_vouch = request.entity_types == [FEDERATION_ENTITY];
         if wants_to_vouch != self.intermediate {
@@ -214,14 +214,14 @@ impl Approve {
         Ok(())
     }
 
-    async fn keys(self, opened: &Opened, request: Request) -> Outcome {
+    async fn keys(self, opened: &Opened, request: &Request) -> Outcome {
         let act = Act::Joining(Joining::ChangeKeys {
             request: self.request,
             entity_id: request.entity_id.clone(),
             jwks: request.jwks.clone(),
         });
         apply(opened, &act, Mode::of(self.dry_run)).await?;
-        for line in prints(&request) {
+        for line in prints(request) {
             say(format_args!("  {line}"));
         }
         let done = if self.dry_run {

@@ -160,12 +160,18 @@ impl Effect {
 impl Difference {
     /// Values that were there and would be no more.
     pub fn lost(&self) -> Vec<String> {
-        minus(&self.members(&self.before), &self.members(&self.after))
+        minus(
+            &self.members(self.before.as_ref()),
+            &self.members(self.after.as_ref()),
+        )
     }
 
     /// Values that were not there and would be.
     pub fn gained(&self) -> Vec<String> {
-        minus(&self.members(&self.after), &self.members(&self.before))
+        minus(
+            &self.members(self.after.as_ref()),
+            &self.members(self.before.as_ref()),
+        )
     }
 
     fn line(&self) -> String {
@@ -180,7 +186,7 @@ impl Difference {
     }
 
     /// A list, or a scope, is the set of its members; anything else is one value.
-    fn members(&self, value: &Option<Value>) -> Vec<String> {
+    fn members(&self, value: Option<&Value>) -> Vec<String> {
         let shown = |value: &Value| {
             value
                 .as_str()
