@@ -110,7 +110,7 @@ fn what_is_in_the_way_and_what_is_to_be_known() {
         (
             "a leaf with an endpoint",
             with(|m| {
-                m["federation_entity"]["federation_fetch_endpoint"] = json!("https://x.example/f")
+                m["federation_entity"]["federation_fetch_endpoint"] = json!("https://x.example/f");
             }),
             &[MIDDLE],
             nothing,
@@ -369,7 +369,7 @@ fn keys_change_by_an_old_key_alone() {
     );
     let shown = both.clone();
     world.spoil(PORTAL, PORTAL, move |draft| {
-        draft.claims["jwks"] = shown.clone()
+        draft.claims["jwks"] = shown.clone();
     });
     served().expect("it shows both");
 }

@@ -182,7 +182,7 @@ async fn whoever_does_not_stand_well_is_not_vouched_for() {
         );
         assert_eq!(
             everyone(&mut conn).await?,
-            [id.clone()],
+            std::slice::from_ref(&id),
             "for operators it is there"
         );
         portal().put(&mut conn, NOW).await?.expect("valid");
@@ -215,7 +215,10 @@ async fn whoever_does_not_stand_well_is_not_vouched_for() {
             (1, 0)
         );
         assert_eq!(standing::end(&mut conn, NOW.plus(9)).await?, []);
-        assert_eq!(standing::end(&mut conn, end).await?, [id.clone()]);
+        assert_eq!(
+            standing::end(&mut conn, end).await?,
+            std::slice::from_ref(&id)
+        );
         assert_eq!(standing::end(&mut conn, end).await?, [], "once");
         assert!(standing::set_terms(&mut conn, &id, Some(UnixTime(0)), None, NOW).await?);
         assert!(standing::resume(&mut conn, &id, NOW).await?);

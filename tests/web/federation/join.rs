@@ -372,7 +372,7 @@ async fn keys_change_by_request_with_an_old_key() {
     );
     let shown = both.clone();
     door.anchor.world.spoil(PORTAL, PORTAL, move |draft| {
-        draft.claims["jwks"] = shown.clone()
+        draft.claims["jwks"] = shown.clone();
     });
     let foreign = next.jwt(keys::TYP, &claims);
     assert_eq!(
