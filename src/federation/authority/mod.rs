@@ -139,7 +139,7 @@ impl Authority {
         .await?;
         let jwt = Arc::clone(&signed.jwt);
         self.statements
-            .insert(subordinate.entity_id.clone(), Arc::new(signed))
+            .insert(subordinate.entity_id, Arc::new(signed))
             .await;
         Ok(jwt)
     }
