@@ -38,3 +38,7 @@ identifier!(
     /// A national session, by its public name; the secret handle in the cookie is another value.
     SessionId
 );
+identifier!(
+    /// Somebody who operates an entity at its console.
+    OperatorId
+);

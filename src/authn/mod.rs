@@ -2,6 +2,7 @@
 //!
 //! Not here: who somebody *is* (`identity`), what a proof opens (`session`, `provider`), and the pages that ask (`web::account`).
 
+pub mod ceremony;
 pub mod code;
 mod factor;
 pub mod hashing;

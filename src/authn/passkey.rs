@@ -1,10 +1,8 @@
-//! Passkeys (WebAuthn Level 3, through webauthn-rs). Ceremonies under way are rows that their one use deletes, bound to the interaction or
-//! session that began them; a credential belongs to one account by its primary key.
+//! Passkeys of people (WebAuthn Level 3, through webauthn-rs). A credential belongs to one account by its primary key; ceremonies under way
+//! are kept by `ceremony`. Operators have theirs in `operator::passkey`.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
@@ -15,14 +13,11 @@ use webauthn_rs::prelude::{
 };
 use webauthn_rs_proto::{AllowCredentials, ResidentKeyRequirement};
 
+use super::ceremony::{begin, from_json, take, to_json};
 use crate::clock::UnixTime;
-use crate::crypto::sha256;
 use crate::id::PersonId;
 use crate::random::Rng;
 use crate::store::{Conn, Error};
-
-/// Seconds that a ceremony may take.
-const CEREMONY: i64 = 300;
 
 /// Characters of a passkey's name.
 pub const NAME_MOST: usize = 40;
@@ -47,13 +42,6 @@ pub struct Listed {
     pub last_used_at: Option<UnixTime>,
 }
 
-/// A ceremony that began: what the browser is told, and the one-time name by which it comes back.
-#[derive(Debug)]
-pub struct Begun {
-    pub ceremony: String,
-    pub options: Value,
-}
-
 /// How a ceremony ended. A refusal says nothing more: the reason is of use to an attacker only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finished<T> {
@@ -61,20 +49,12 @@ pub enum Finished<T> {
     Refused,
 }
 
+pub use super::ceremony::{Begun, sweep};
+
 impl Passkeys {
-    /// RP ID = host of the entity, origin = its address (WebAuthn §5.1.2: `http` counts as secure on `localhost` names only).
+    /// For the entity at this address.
     pub fn new(entity: &str, name: &str) -> Result<Self, NoPasskeysHere> {
-        let refused = || NoPasskeysHere(entity.to_owned());
-        let url = Url::parse(entity).map_err(|_| refused())?;
-        let host = url.domain().ok_or_else(refused)?.to_owned();
-        let mut origin = url.clone();
-        origin.set_path("");
-        let webauthn = WebauthnBuilder::new(&host, &origin)
-            .map_err(|_| refused())?
-            .rp_name(name)
-            .build()
-            .map_err(|_| refused())?;
-        Ok(Self { webauthn })
+        relying_party(entity, name).map(|webauthn| Self { webauthn })
     }
 
     /// Begins to add a passkey to `person`; `shown_as` (a masked phone) is what the device lists it under.
@@ -107,7 +87,7 @@ impl Passkeys {
             rng,
             REGISTER,
             context,
-            Some(person),
+            Some(person.as_str()),
             &state,
             &challenge,
             now,
@@ -136,7 +116,7 @@ impl Passkeys {
         else {
             return Ok(Finished::Refused);
         };
-        if owner.as_ref() != Some(person) {
+        if owner.as_deref() != Some(person.as_str()) {
             return Ok(Finished::Refused);
         }
         let Ok(credential) = serde_json::from_value::<RegisterPublicKeyCredential>(credential)
@@ -216,7 +196,8 @@ impl Passkeys {
         let Ok((challenge, state)) = self.webauthn.start_passkey_authentication(&keys) else {
             return Ok(None);
         };
-        begin(conn, rng, KNOWN, context, person, &state, &challenge, now).await
+        let holder = person.map(PersonId::as_str);
+        begin(conn, rng, KNOWN, context, holder, &state, &challenge, now).await
     }
 
     /// Ends a login or step-up: who proved to hold a passkey. The same door serves both kinds of beginning.
@@ -243,7 +224,7 @@ impl Passkeys {
         };
         let mut passkey: Passkey = from_json(&passkey)?;
         let result = match (known, open) {
-            (Some((asked, state)), _) if asked.as_ref() == Some(&person) => self
+            (Some((asked, state)), _) if asked.as_deref() == Some(person.as_str()) => self
                 .webauthn
                 .finish_passkey_authentication(&credential, &state),
             (None, Some((_, state))) => {
@@ -278,6 +259,20 @@ impl Passkeys {
             .await?;
         Ok(Finished::Done(person))
     }
+}
+
+/// RP ID = host of `address`, origin = its scheme, host and port (WebAuthn §5.1.2: `http` counts as secure on `localhost` names only).
+pub fn relying_party(address: &str, name: &str) -> Result<Webauthn, NoPasskeysHere> {
+    let refused = || NoPasskeysHere(address.to_owned());
+    let url = Url::parse(address).map_err(|_| refused())?;
+    let host = url.domain().ok_or_else(refused)?.to_owned();
+    let mut origin = url.clone();
+    origin.set_path("");
+    WebauthnBuilder::new(&host, &origin)
+        .map_err(|_| refused())?
+        .rp_name(name)
+        .build()
+        .map_err(|_| refused())
 }
 
 /// The passkeys of `person`, oldest first.
@@ -343,15 +338,6 @@ pub fn parse_name(typed: &str) -> Option<String> {
     fit.then(|| name.to_owned())
 }
 
-/// Removes ceremonies that nobody finished; a job's work.
-pub async fn sweep(conn: &mut Conn, now: UnixTime) -> Result<u64, Error> {
-    Ok(sqlx::query("DELETE FROM ceremonies WHERE expires_at <= $1")
-        .bind(now)
-        .execute(conn)
-        .await?
-        .rows_affected())
-}
-
 const REGISTER: &str = "register";
 const LOGIN: &str = "login";
 const KNOWN: &str = "known";
@@ -372,64 +358,4 @@ async fn credentials(conn: &mut Conn, person: &PersonId) -> Result<Vec<Passkey>,
     .fetch_all(conn)
     .await?;
     rows.iter().map(|row| from_json(row)).collect()
-}
-
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the columns of one row, called from three places of this file"
-)]
-async fn begin(
-    conn: &mut Conn,
-    rng: &mut Rng,
-    kind: &str,
-    context: &str,
-    person: Option<&PersonId>,
-    state: &impl Serialize,
-    options: &impl Serialize,
-    now: UnixTime,
-) -> Result<Option<Begun>, Error> {
-    let ceremony = rng.token();
-    sqlx::query(
-        "INSERT INTO ceremonies (hash, kind, context, person, state, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-    )
-    .bind(sha256(ceremony.as_bytes()).to_vec())
-    .bind(kind)
-    .bind(context)
-    .bind(person)
-    .bind(to_json(state)?)
-    .bind(now.plus(CEREMONY))
-    .execute(conn)
-    .await?;
-    let options = serde_json::to_value(options).map_err(|e| Error::Encode(e.into()))?;
-    Ok(Some(Begun { ceremony, options }))
-}
-
-/// Takes a ceremony: it works once, for its kind, where it began.
-async fn take<T: DeserializeOwned>(
-    conn: &mut Conn,
-    kind: &str,
-    ceremony: &str,
-    context: &str,
-    now: UnixTime,
-) -> Result<Option<(Option<PersonId>, T)>, Error> {
-    let row: Option<(Option<PersonId>, String)> = sqlx::query_as(
-        "DELETE FROM ceremonies WHERE hash = $1 AND kind = $2 AND context = $3 AND expires_at > $4
-         RETURNING person, state",
-    )
-    .bind(sha256(ceremony.as_bytes()).to_vec())
-    .bind(kind)
-    .bind(context)
-    .bind(now)
-    .fetch_optional(conn)
-    .await?;
-    row.map(|(person, state)| Ok((person, from_json(&state)?)))
-        .transpose()
-}
-
-fn to_json(value: &impl Serialize) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|e| Error::Encode(e.into()))
-}
-
-fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
-    serde_json::from_str(text).map_err(|e| Error::Decode(e.into()))
 }

@@ -10,6 +10,7 @@ mod federation;
 mod keys;
 mod logout;
 mod migrate;
+mod operator;
 mod serve;
 mod target;
 
@@ -56,6 +57,9 @@ enum Verb {
     /// Look at who was told of sessions that ended.
     #[command(subcommand)]
     Logout(logout::Verb),
+    /// Say who may sit at the operators' console.
+    #[command(subcommand)]
+    Operator(operator::Verb),
     /// Check the audit log.
     #[command(subcommand)]
     Audit(audit::Verb),
@@ -116,6 +120,7 @@ async fn run(verb: Verb) -> Outcome {
         Verb::Federation(verb) => verb.run().await,
         Verb::Client(verb) => verb.run().await,
         Verb::Logout(verb) => verb.run().await,
+        Verb::Operator(verb) => verb.run().await,
         Verb::Audit(verb) => verb.run().await,
     }
 }

@@ -145,6 +145,22 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
                 .to_owned(),
         );
     }
+    if let Some(console) = &raw.node.console {
+        if raw.node.private_listen.is_none() {
+            say(
+                0..0,
+                "[node] console needs private_listen: nobody would answer there".to_owned(),
+            );
+        }
+        match Address::parse(&console.origin, false) {
+            Ok(address) if address.path.is_empty() => {}
+            Ok(_) => say(
+                0..0,
+                "[node] console.origin has a path: it is scheme, host and port alone".to_owned(),
+            ),
+            Err(why) => say(0..0, format!("[node] console.origin {why}")),
+        }
+    }
     if raw.entity.is_empty() {
         say(
             0..0,
@@ -163,6 +179,20 @@ pub fn parse(text: &str) -> Result<Config, Vec<Problem>> {
                 continue;
             }
         };
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let name = raw.name.get_ref();
+        if node.console.is_some()
+            && !(name.bytes().all(plain) && name.starts_with(|c: char| c.is_ascii_alphanumeric()))
+        {
+            let what = "name stands in the address of the console: letters, digits, - _ . only";
+            say(raw.name.span(), what.to_owned());
+        }
+        if node.console.as_ref().is_some_and(|console| {
+            Address::parse(&console.origin, false).is_ok_and(|c| c.authority == address.authority)
+        }) {
+            let what = "id has the console's host: operators' passkeys and cookies need a host or port of their own";
+            say(raw.id.span(), what.to_owned());
+        }
         for other in &entities {
             if other.address.authority == address.authority && other.address.path == address.path {
                 say(
@@ -385,6 +415,36 @@ federation.authority_hints = ["https://anchor.example.cn"]
             edit("name = \"id\"", "name = \"id\"\nportal.provider = \"x\"")[0]
                 .contains("does not belong")
         );
+        let console = |node: &str| problems(&GOOD.replacen("kek =", &format!("{node}\nkek ="), 1));
+        let private = "private_listen = \"127.0.0.1:9444\"\nconsole.origin";
+        assert_eq!(
+            console(&format!("{private} = \"https://console.example.cn\"")),
+            [""; 0]
+        );
+        for (text, said) in [
+            (
+                "console.origin = \"https://console.example.cn\"".to_owned(),
+                "needs private_listen",
+            ),
+            (
+                format!("{private} = \"http://console.example.cn\""),
+                "must begin with",
+            ),
+            (
+                format!("{private} = \"https://console.example.cn/x\""),
+                "has a path",
+            ),
+            (
+                format!("{private} = \"https://id.example.cn\""),
+                "console's host",
+            ),
+        ] {
+            assert!(
+                console(&text)[0].contains(said),
+                "{text}: {:?}",
+                console(&text)
+            );
+        }
         let numbers = edit(
             "\n[[entity]]",
             "\n[[entity]]\nprovider = { code_lifetime = 90, session_idle = -5 }",

@@ -19,6 +19,9 @@ pub struct Node {
     /// Health, readiness and metrics; never reachable from outside.
     #[serde(default)]
     pub private_listen: Option<SocketAddr>,
+    /// Operators' consoles of the node's entities, on the private listener.
+    #[serde(default)]
+    pub console: Option<Console>,
     /// Certificate chain and key. Without it, a TLS-terminating proxy must stand in front and be listed in `proxies`.
     #[serde(default)]
     pub tls: Option<Tls>,
@@ -36,6 +39,15 @@ pub struct Node {
     /// Set by the demonstration only; a file cannot.
     #[serde(skip)]
     pub demo: Option<Demo>,
+}
+
+/// Where operators' browsers find the consoles: below `<origin>/console/<name of the entity>`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Console {
+    /// Scheme, host and port, as browsers see them. Passkeys belong to its host. Whatever speaks TLS in front of the private listener
+    /// must be reached under this name.
+    pub origin: String,
 }
 
 /// What only the demonstration may do.

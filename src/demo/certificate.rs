@@ -64,7 +64,11 @@ fn make(large: bool) -> Result<(String, String, String), rcgen::Error> {
     let issuer = CertifiedIssuer::self_signed(authority, KeyPair::generate()?)?;
     let names: Vec<String> = plan::all(large)
         .map(|p| format!("{}.localhost", p.host))
-        .chain(["localhost".to_owned(), format!("*.{}", crowd::HOST)])
+        .chain([
+            "console.localhost".to_owned(),
+            "localhost".to_owned(),
+            format!("*.{}", crowd::HOST),
+        ])
         .collect();
     let mut leaf = CertificateParams::new(names)?;
     leaf.distinguished_name

@@ -11,7 +11,7 @@ use super::folder::Mark;
 use super::plan::{self, MARK_TYPES, MARKS, Planned, mark_type};
 use crate::config::federation::{Federation, Granted, TrustAnchor};
 use crate::config::joining::Joining;
-use crate::config::node::{Demo, KekSource, Log, Node, Outbound, Tls};
+use crate::config::node::{Console, Demo, KekSource, Log, Node, Outbound, Tls};
 use crate::config::{Address, Config, Entity, Role, Section, authority, people, portal, provider};
 use crate::oauth::ResponseType;
 
@@ -28,6 +28,9 @@ pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Co
         listen: vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), mark.port)],
         mtls_listen: Vec::new(),
         private_listen: None,
+        console: Some(Console {
+            origin: console_origin(mark),
+        }),
         tls,
         proxies: Vec::new(),
         outbound: Outbound {
@@ -46,6 +49,12 @@ pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Co
         .filter_map(|planned| entity(planned, folder, mark))
         .collect();
     Config { node, entities }
+}
+
+/// Where the demonstration's consoles are, on its one port.
+pub(super) fn console_origin(mark: &Mark) -> String {
+    let scheme = if mark.tls { "https" } else { "http" };
+    format!("{scheme}://console.localhost:{}", mark.port)
 }
 
 /// Tells everyone but the anchor itself whom to trust.

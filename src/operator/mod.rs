@@ -1,6 +1,13 @@
 //! What an operator does to clients, trust and (later) keys and people: dangerous acts as values. An [`Act`] can be written down, read
 //! again and applied elsewhere or later, so that dry run, audit and a second operator's approval are one function and one shape:
-//! [`Act::apply`]. Not here: who may act (the door knows), and how an outcome is told (`cli`, later `web::admin`).
+//! [`Act::apply`]. Beside them operators themselves: `invitation`, `account`, `passkey`, `session`, and `role`, the rules of who may.
+//! Not here: how an outcome is told (`cli`, `web::admin`).
+
+pub mod account;
+pub mod invitation;
+pub mod passkey;
+pub mod role;
+pub mod session;
 
 mod joining;
 mod trust_mark;
@@ -21,10 +28,11 @@ use crate::federation::authority::{
 };
 use crate::federation::joining::notices::{self, News};
 use crate::federation::trust_mark::InvalidDelegation;
-use crate::id::ClientId;
+use crate::id::{ClientId, OperatorId};
 use crate::provider::grants;
 use crate::random::Rng;
 use crate::store::{self, Conn, Store};
+use role::Roles;
 
 pub use joining::{Joining, JoiningRefusal};
 
@@ -85,6 +93,15 @@ pub enum Act {
     KeepDelegation { delegation: String },
     /// What happens between the two, and to those who ask.
     Joining(Joining),
+    /// Invite somebody to operate this entity at its console.
+    InviteOperator {
+        /// By which colleagues know them.
+        name: String,
+        roles: Roles,
+        expires_at: UnixTime,
+    },
+    /// Let an operator in no more, or take an invitation back that nobody used.
+    DisableOperator { operator: OperatorId },
 }
 
 /// The entity that is acted on.
@@ -146,6 +163,12 @@ pub enum Effect {
     },
     /// A step of joining is done; it says by itself which.
     Stepped,
+    /// The token is told this once, and never by a dry run.
+    OperatorInvited {
+        id: OperatorId,
+        token: Option<Secret<String>>,
+    },
+    OperatorDisabled,
 }
 
 /// Why an act is not done; nothing has changed.
@@ -179,6 +202,10 @@ pub enum Refusal {
     NoTrustMark(EntityId),
     #[error(transparent)]
     Delegation(#[from] InvalidDelegation),
+    #[error("an invitation names somebody in 1 to 60 printable characters, until a day to come")]
+    UselessInvitation,
+    #[error("{0} is neither an operator here nor invited, or is disabled already")]
+    UnknownOperator(OperatorId),
     #[error(
         "{0} has neither clients nor subordinates of that kind: only a provider has clients, only an anchor or intermediate vouches for others"
     )]
@@ -215,11 +242,12 @@ impl Act {
             return Ok(Err(Refusal::WrongRole(desk.role.as_str())));
         }
         let mut tx = desk.store.write().await?;
-        let effect = match self.perform(&mut tx, desk, rng).await? {
+        let effect = match self.perform(&mut tx, desk, rng, operator).await? {
             Ok(effect) => effect,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        audit::record(&mut tx, rng, desk.now, &self.event(operator)).await?;
+        let event = effect.noted_in(self.event(operator));
+        audit::record(&mut tx, rng, desk.now, &event).await?;
         Ok(Ok(match mode {
             Mode::Apply => {
                 tx.commit().await?;
@@ -245,6 +273,7 @@ impl Act {
             | Self::KeepDelegation { .. } => matches!(role, Role::Anchor | Role::Intermediate),
             // Owners of types need not be authorities (OpenID Federation 1.0 §7.2).
             Self::DelegateTrustMark { .. } => role != Role::Register,
+            Self::InviteOperator { .. } | Self::DisableOperator { .. } => role != Role::Register,
         }
     }
 
@@ -253,6 +282,7 @@ impl Act {
         conn: &mut Conn,
         desk: Desk<'_>,
         rng: &mut Rng,
+        operator: &str,
     ) -> Result<Result<Effect, Refusal>, store::Error> {
         let now = desk.now;
         Ok(match self {
@@ -369,6 +399,35 @@ impl Act {
                 .await?
                 .map(|()| Effect::Stepped)
                 .map_err(Refusal::from),
+            Self::InviteOperator {
+                name,
+                roles,
+                expires_at,
+            } => {
+                let printable = !name.trim().is_empty() && !name.chars().any(char::is_control);
+                if !printable || name.chars().count() > 60 || *expires_at <= now {
+                    return Ok(Err(Refusal::UselessInvitation));
+                }
+                let new = invitation::New {
+                    name,
+                    roles,
+                    invited_by: operator,
+                    expires_at: *expires_at,
+                };
+                let (id, token) = invitation::issue(conn, rng, new, now).await?;
+                Ok(Effect::OperatorInvited {
+                    id,
+                    token: Some(token),
+                })
+            }
+            Self::DisableOperator { operator } => {
+                let withdrawn = invitation::withdraw(conn, operator, now).await?;
+                if account::disable(conn, operator, now).await? || withdrawn {
+                    Ok(Effect::OperatorDisabled)
+                } else {
+                    Err(Refusal::UnknownOperator(operator.clone()))
+                }
+            }
         })
     }
 
@@ -387,6 +446,8 @@ impl Act {
             Self::DelegateTrustMark { issuer, .. } => ("trust_mark.delegate", None, Some(issuer)),
             Self::KeepDelegation { .. } => ("trust_mark.keep_delegation", None, None),
             Self::Joining(step) => return step.event().with_actor(operator),
+            Self::InviteOperator { .. } => ("operator.invite", None, None),
+            Self::DisableOperator { .. } => ("operator.disable", None, None),
         };
         let mut event = Event::done(kind).with_actor(operator);
         if let Some(trust_mark_type) = self.trust_mark_type() {
@@ -394,6 +455,12 @@ impl Act {
         }
         if let Self::RevokeRegistrationToken { id } = self {
             event = event.with("token", id.as_str());
+        }
+        if let Self::InviteOperator { roles, .. } = self {
+            event = event.with("roles", roles.to_string());
+        }
+        if let Self::DisableOperator { operator } = self {
+            event = event.with("operator", operator.as_str());
         }
         if let Some(client) = client {
             event = event.with_client(client);
@@ -406,6 +473,14 @@ impl Act {
 }
 
 impl Effect {
+    /// What only the outcome knows.
+    fn noted_in(&self, event: Event) -> Event {
+        match self {
+            Self::OperatorInvited { id, .. } => event.with("operator", id.as_str()),
+            _ => event,
+        }
+    }
+
     fn without_secret(self) -> Self {
         match self {
             Self::ClientAdded { .. } => Self::ClientAdded { secret: None },
@@ -414,6 +489,7 @@ impl Effect {
                 Self::RegistrationTokenIssued { id, token: None }
             }
             Self::SecretRotated { .. } => Self::SecretRotated { secret: None },
+            Self::OperatorInvited { id, .. } => Self::OperatorInvited { id, token: None },
             other => other,
         }
     }

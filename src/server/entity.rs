@@ -72,6 +72,8 @@ pub struct Shared {
     pub hashing: Places,
     /// Holder's name in leases.
     pub node: String,
+    /// Scheme, host and port of the operators' consoles, where the node has them.
+    pub console: Option<Arc<str>>,
 }
 
 impl Shared {
@@ -117,6 +119,10 @@ impl Shared {
             },
             plain_http,
             hashing: Places::new(HASHES_AT_ONCE, HASHES_WAITING),
+            console: node
+                .console
+                .as_ref()
+                .map(|console| console.origin.trim_end_matches('/').into()),
             node: node.name.clone().unwrap_or_else(|| rng.rng().id("node_")),
             rng,
         })
@@ -235,6 +241,13 @@ impl Shared {
             limits,
         };
         Ok(Resolver::new(Arc::new(network), settings))
+    }
+
+    /// Where operators find the console of `entity`; a stand-in has nothing to operate.
+    pub fn console(&self, entity: &config::Entity) -> Option<String> {
+        let origin = self.console.as_ref()?;
+        (entity.section.role() != Role::Register)
+            .then(|| format!("{origin}/console/{}", entity.name))
     }
 
     pub fn now(&self) -> UnixTime {

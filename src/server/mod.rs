@@ -1,6 +1,7 @@
 //! A node: listens, finds the entity for a host, hands requests to its router. What an entity is made of stands in
 //! `entity`; what runs by the clock, in `jobs`.
 
+mod console;
 pub mod dispatch;
 pub mod entity;
 pub mod listen;

@@ -14,7 +14,7 @@ use super::entity::{OpenError, Opened, Shared};
 use super::listen::{self, ListenError};
 use super::private::Readiness;
 use super::tls::Ask;
-use super::{rooms, tls};
+use super::{console, rooms, tls};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::jobs;
@@ -116,10 +116,20 @@ impl Node {
         let mut table = Table::new(self.config.node.proxies.clone());
         // No proxy stands before certificates: its word for an address would not count either.
         let mut aliases = Table::new(Vec::new());
+        let mut consoles = Table::new(self.config.node.proxies.clone());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         for opened in &self.entities {
             let built = rooms::build(opened, &self.shared)?;
+            if let Some((address, router)) = console::of(opened, &self.shared, &built)? {
+                tasks.extend(console::forgetting(opened));
+                // The demonstration has one port; elsewhere the console is never where citizens are.
+                let table = match self.config.node.demo {
+                    Some(_) => &mut table,
+                    None => &mut consoles,
+                };
+                table.add(address, router);
+            }
             table.add(opened.entity.address.clone(), built.router);
             tasks.extend(jobs::of_every_entity(
                 &opened.entity.name,
@@ -185,7 +195,7 @@ impl Node {
             servers.spawn(listen::serve(
                 listen::bind(address)?,
                 None,
-                readiness.router(),
+                readiness.router().fallback_service(consoles.into_router()),
                 handle.clone(),
             ));
         }

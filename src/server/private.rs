@@ -1,4 +1,5 @@
-//! The private listener: `/healthz` (the process answers), `/readyz` (its entities can serve), `/metrics`.
+//! The private listener: `/healthz` (the process answers), `/readyz` (its entities can serve), `/metrics`. What else comes there is for
+//! the consoles (`console`).
 
 use std::sync::Arc;
 

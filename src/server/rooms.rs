@@ -61,6 +61,10 @@ pub struct Built {
     /// What is served where clients show certificates.
     pub alias: Option<(Address, Router)>,
     pub tasks: Vec<Task>,
+    /// For the console: what this entity vouches with, where it does.
+    pub authority: Option<Arc<Authority>>,
+    /// And what it trusts with.
+    pub resolver: Option<Arc<Resolver>>,
 }
 
 /// Puts the rooms of `opened` together.
@@ -68,7 +72,8 @@ pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
     let id = EntityId::parse(&opened.entity.address.id, shared.schemes)
         .map_err(|e| settings(opened, e.to_string()))?;
     let resolver = shared.resolver(&opened.entity)?;
-    match &opened.entity.section {
+    let trusts = Arc::clone(&resolver);
+    let built = match &opened.entity.section {
         Section::Anchor(section) => authority(opened, shared, &id, resolver, section, true),
         Section::Intermediate(section) => authority(opened, shared, &id, resolver, section, false),
         Section::Portal(section) => portal(opened, shared, &id, resolver, section),
@@ -80,13 +85,19 @@ pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
             let house = opened.house.clone();
             let router = web::register::routes(house.clone()).merge(pages());
             let frame = move |headers: &HeaderMap| web::register::frame(&house, headers, "/");
-            Ok(Built {
+            return Ok(Built {
                 router: found(router, &opened.house, frame),
                 alias: None,
                 tasks: Vec::new(),
-            })
+                authority: None,
+                resolver: None,
+            });
         }
-    }
+    }?;
+    Ok(Built {
+        resolver: Some(trusts),
+        ..built
+    })
 }
 
 fn authority(
@@ -148,12 +159,20 @@ fn authority(
     let router = home::routes(front.clone())
         .merge(joining::routes(joining))
         .merge(pages())
-        .merge(federation(opened, shared, id, publisher, Some(authority)));
+        .merge(federation(
+            opened,
+            shared,
+            id,
+            publisher,
+            Some(Arc::clone(&authority)),
+        ));
     let frame = move |headers: &HeaderMap| front.frame(headers);
     Ok(Built {
         router: found(router, &opened.house, frame),
         alias: None,
         tasks,
+        authority: Some(authority),
+        resolver: None,
     })
 }
 
@@ -205,6 +224,8 @@ fn portal(
         router: found(router, house, frame),
         alias: None,
         tasks,
+        authority: None,
+        resolver: None,
     })
 }
 
@@ -329,6 +350,8 @@ fn provider(
         router,
         alias,
         tasks: [tell, notices, forget].into_iter().chain(shown).collect(),
+        authority: None,
+        resolver: None,
     })
 }
 
@@ -396,7 +419,7 @@ pub async fn settle_synthetic(opened: &Opened, shared: &Shared) -> Result<(), Op
 }
 
 /// The entity's router, with pages of its own where a request leads nowhere.
-fn found(
+pub(super) fn found(
     router: Router,
     house: &House,
     frame: impl Fn(&HeaderMap) -> Frame + Send + Sync + 'static,
@@ -409,7 +432,7 @@ fn found(
 }
 
 /// Stylesheets, scripts and the language switch: what every entity with pages has.
-fn pages() -> Router {
+pub(super) fn pages() -> Router {
     Router::new()
         .merge(assets::router())
         .merge(preferences::router())

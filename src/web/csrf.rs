@@ -34,25 +34,32 @@ pub fn browser(house: &House, headers: &HeaderMap) -> (String, Option<HeaderValu
 
 /// The token for a form shown to the browser that holds `secret`, and to `person` where the page is theirs.
 pub fn token(house: &House, secret: &str, person: Option<&PersonId>, now: UnixTime) -> String {
+    token_for(house, secret, person.map_or("", PersonId::as_str), now)
+}
+
+/// The same, shown to whoever has this identifier; to nobody in particular where it is empty.
+pub fn token_for(house: &House, secret: &str, whom: &str, now: UnixTime) -> String {
     let expires = now.plus(LIFETIME);
-    let person = person.map_or("", PersonId::as_str);
     let browser = thumb(secret.as_bytes());
-    house
-        .sealer
-        .seal(USAGE, &browser, expires, person.as_bytes())
+    house.sealer.seal(USAGE, &browser, expires, whom.as_bytes())
 }
 
 /// A form of ours.
 #[derive(Debug)]
 pub struct Ours {
-    person: Vec<u8>,
+    whom: Vec<u8>,
 }
 
 impl Ours {
     /// Whether its page was shown to `person`. The person and not their session: forms that lie open over a new login of the
     /// same person go on.
     pub fn is_for(&self, person: &PersonId) -> bool {
-        self.person == person.as_str().as_bytes()
+        self.was_shown_to(person.as_str())
+    }
+
+    /// Whether its page was shown to whoever has this identifier.
+    pub fn was_shown_to(&self, whom: &str) -> bool {
+        self.whom == whom.as_bytes()
     }
 }
 
@@ -65,8 +72,8 @@ pub fn open(house: &House, headers: &HeaderMap, sent: &str, now: UnixTime) -> Op
     }
     let secret = cookies::read(headers, house, cookies::BROWSER)?;
     let browser = thumb(secret.as_bytes());
-    let person = house.sealer.open(USAGE, &browser, now, sent)?;
-    Some(Ours { person })
+    let whom = house.sealer.open(USAGE, &browser, now, sent)?;
+    Some(Ours { whom })
 }
 
 /// Whether `sent` belongs to a form of ours, whoever it was shown to.

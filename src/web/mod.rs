@@ -1,6 +1,7 @@
 //! HTTP: reads a request, calls one function of a floor below, renders the answer.
 
 pub mod account;
+pub mod admin;
 pub mod assets;
 pub mod browser_state;
 pub mod cookies;

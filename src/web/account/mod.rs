@@ -13,7 +13,7 @@ mod codes;
 mod create;
 mod details;
 pub mod entry;
-mod form;
+pub(super) mod form;
 mod login;
 pub mod notices;
 mod passkeys;

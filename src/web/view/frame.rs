@@ -19,6 +19,8 @@ pub enum Place {
     Portal,
     /// An anchor or an intermediate: for engineers, and for whoever wonders.
     Authority,
+    /// For whoever operates an entity.
+    Console,
     /// A development stand-in (register, outbox, demo index); the page says so on top.
     StandIn,
 }
@@ -75,6 +77,7 @@ impl Frame {
             Place::Provider => "foot-provider",
             Place::Portal => "foot-portal",
             Place::Authority => "foot-authority",
+            Place::Console => "foot-console",
             Place::StandIn => "foot-stand-in",
         }
     }
@@ -281,10 +284,12 @@ pub enum Notice {
     ConsentWithdrawn,
     AppearanceChanged,
     DetailsSaved,
+    /// An operator's act, at the console.
+    ActDone,
 }
 
 impl Notice {
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AccountCreated,
         Self::Verified,
         Self::Provisional,
@@ -299,6 +304,7 @@ impl Notice {
         Self::ConsentWithdrawn,
         Self::AppearanceChanged,
         Self::DetailsSaved,
+        Self::ActDone,
     ];
 
     /// The notice of a code; a code that is none says nothing.
@@ -330,6 +336,7 @@ impl Notice {
             Self::ConsentWithdrawn => "notice-consent-withdrawn",
             Self::DetailsSaved => "notice-details-saved",
             Self::AppearanceChanged => "notice-appearance-changed",
+            Self::ActDone => "notice-act-done",
         }
     }
 }

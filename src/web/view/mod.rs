@@ -5,6 +5,7 @@
 //! are served by `web::assets`, the choice of language and of elder mode by `web::preferences`.
 
 pub mod account;
+pub mod admin;
 pub mod authority;
 pub mod demo;
 pub mod device;

@@ -62,6 +62,11 @@ pub enum Problem {
     /// It has asked, and waits.
     JoinWaits,
     JoinFull,
+    /// At the console: what an operator typed is not what the field wants.
+    EntityInvalid,
+    KeysInvalid,
+    PolicyInvalid,
+    ConstraintsInvalid,
     /// The form lay too long, or came from elsewhere.
     FormStale,
 }
@@ -89,6 +94,10 @@ impl Problem {
             Self::EmailInvalid => "email",
             Self::AddressInvalid => "address",
             Self::EntityIdInvalid | Self::JoinKnown | Self::JoinWaits => "entity-id",
+            Self::EntityInvalid => "entity",
+            Self::KeysInvalid => "jwks",
+            Self::PolicyInvalid => "policy",
+            Self::ConstraintsInvalid => "constraints",
             Self::LoginRefused
             | Self::TooManyTries { .. }
             | Self::CodeTooSoon { .. }
@@ -155,6 +164,10 @@ impl Problem {
             Self::JoinKnown => Message::new("problem-join-known"),
             Self::JoinWaits => Message::new("problem-join-waits"),
             Self::JoinFull => Message::new("problem-join-full"),
+            Self::EntityInvalid => Message::new("problem-entity-invalid"),
+            Self::KeysInvalid => Message::new("problem-keys-invalid"),
+            Self::PolicyInvalid => Message::new("problem-policy-invalid"),
+            Self::ConstraintsInvalid => Message::new("problem-constraints-invalid"),
             Self::FormStale => Message::new("problem-form-stale"),
         }
     }

@@ -79,6 +79,7 @@ pub fn all(language: Language, elder: bool) -> Vec<(String, String)> {
     f.centre(&mut add);
     f.portals(&mut add);
     f.stand_ins(&mut add);
+    super::admin::samples::add(&f, &mut add);
     out
 }
 

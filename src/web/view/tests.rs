@@ -67,8 +67,8 @@ fn check(at: &str, html: &str, language: Language, elder: bool) {
     // No handler attribute: ` on…="`.
     for tag in html.split('<').filter_map(|part| part.split('>').next()) {
         assert!(!tag.contains(" on"), "{at}: {tag}");
-        // Nothing is consented to beforehand; how the page looks now is no consent.
-        let appearance = ["name=\"mode\"", "name=\"lang\""];
+        // Nothing is consented to beforehand; how the page looks now, or what kind of entity an operator enrols, is no consent.
+        let appearance = ["name=\"mode\"", "name=\"lang\"", "name=\"type\""];
         let is_appearance = appearance.iter().any(|name| tag.contains(name));
         assert!(is_appearance || !tag.contains(" checked"), "{at}: {tag}");
     }
@@ -98,7 +98,7 @@ fn every_promised_id_is_there() {
                   data-why closed locked too-many h1 data-by here only-here national data-level rn1 data-passkey \
                   data-session data-platform data-claim data-to data-code data-name data-username data-role anchor \
                   intermediate asked data-channel back front both none data-goes-on data-entity csrf_token mode lang allowed refused \
-                  data-finding filed approved withdrawn";
+                   data-finding filed approved withdrawn data-room type role terminal reason";
     let others: BTreeSet<&str> = others.split_whitespace().collect();
     let docs = fs::read_to_string(root().join("docs/pages.md")).unwrap();
     for language in Language::ALL {
@@ -169,7 +169,12 @@ fn the_language_files_say_the_same_things() {
 #[test]
 fn every_message_is_used_and_every_used_message_exists() {
     let mut sources = String::new();
-    for folder in ["templates", "src/web/view"] {
+    for folder in [
+        "templates",
+        "src/web/view",
+        "templates/admin",
+        "src/web/view/admin",
+    ] {
         for entry in fs::read_dir(root().join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() && !path.ends_with("tests.rs") && !path.ends_with("samples.rs") {
