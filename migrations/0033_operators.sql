@@ -42,3 +42,6 @@ CREATE TABLE operator_sessions (
     ended_at   BIGINT
 );
 CREATE INDEX operator_sessions_operator ON operator_sessions (operator);
+
+-- The log is read newest first.
+CREATE INDEX audit_events_newest ON audit_events (at, id);

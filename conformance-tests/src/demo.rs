@@ -40,6 +40,17 @@ pub struct Said {
     pub outbox_url: String,
     pub entities: Vec<Entity>,
     pub citizens: Vec<Citizen>,
+    pub console: Vec<Console>,
+}
+
+/// The operators' console of one entity.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Console {
+    pub entity: String,
+    pub url: String,
+    pub role: String,
+    /// Works once.
+    pub invitation: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -2,6 +2,7 @@
 //! later by one job (`seal`), checked by anyone with the public keys (`verify`). Not a log: logs are for the operator
 //! at night and may be lost.
 
+mod read;
 mod seal;
 
 use serde_json::{Map, Value};
@@ -11,6 +12,7 @@ use crate::id::{ClientId, PersonId, SessionId};
 use crate::random::Rng;
 use crate::store::{Conn, Error};
 
+pub use read::{Written, newest};
 pub use seal::{CheckpointError, Verdict, checkpoint, is_waiting, seal, verify};
 
 /// How an act ended.

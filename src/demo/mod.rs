@@ -6,6 +6,7 @@ pub mod configuration;
 mod crowd;
 mod enrolment;
 pub mod folder;
+mod operators;
 mod people;
 pub mod plan;
 mod report;
@@ -140,6 +141,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
     enrolment::mark(&entities, mark.port, mark.tls).await?;
     let crowd = crowd::settle(&entities, &mark).await?;
     people::seed(&entities, &shared).await?;
+    let consoles = operators::invite(&entities, &shared).await?;
     if !mark.complete {
         mark.complete = true;
         folder.remember(mark.clone())?;
@@ -148,6 +150,7 @@ pub async fn run(wish: Wish) -> Result<(), DemoError> {
         folder: folder.path().to_owned(),
         mark,
         ca,
+        consoles,
         json: wish.json,
     };
     let mut node = Node::assemble(config, shared, entities);

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::crowd;
 use super::folder::Mark;
+use super::operators::Told;
 use super::plan::{self, Planned};
 use crate::config::Role;
 use crate::identity::synthetic::{CITIZENS, PASSWORD, State};
@@ -16,6 +17,7 @@ pub(super) struct Report {
     pub folder: PathBuf,
     pub mark: Mark,
     pub ca: Option<PathBuf>,
+    pub consoles: Vec<Told>,
     pub json: bool,
 }
 
@@ -50,6 +52,11 @@ impl Report {
                     "id_number": c.number, "state": c.state.as_str()})
             })
             .collect();
+        let consoles: Vec<_> = self
+            .consoles
+            .iter()
+            .map(|c| json!({"entity": c.entity, "url": c.url, "role": c.role, "invitation": c.invitation}))
+            .collect();
         let mut line = json!({
             "version": 1,
             "pid": std::process::id(),
@@ -59,6 +66,7 @@ impl Report {
             "outbox_url": format!("{}/outbox", self.id("register")),
             "entities": rows,
             "citizens": citizens,
+            "console": consoles,
         });
         if self.mark.portals > 0 {
             // Names in a row: nobody wants ten thousand lines.
@@ -122,6 +130,17 @@ impl Report {
             "Data: {} (Ctrl-C stops; everything is kept)",
             self.folder.display()
         )?;
+        writeln!(out, "\nOperators' consoles (docs/console.md)")?;
+        for console in &self.consoles {
+            match &console.invitation {
+                Some(link) => writeln!(
+                    out,
+                    "  {}: {link}  (works once, for the first {})",
+                    console.entity, console.role
+                )?,
+                None => writeln!(out, "  {}: {}", console.entity, console.url)?,
+            }
+        }
         let data = self.folder.display();
         let hefu = std::env::args().next().unwrap_or_else(|| "hefu".to_owned());
         writeln!(out, "\nNext, in another terminal:")?;

@@ -192,10 +192,14 @@ impl Node {
                 stores: Arc::new(stores),
                 metrics,
             };
+            let mut router = readiness.router();
+            if self.shared.console.is_some() {
+                router = router.fallback_service(consoles.into_router());
+            }
             servers.spawn(listen::serve(
                 listen::bind(address)?,
                 None,
-                readiness.router().fallback_service(consoles.into_router()),
+                router,
                 handle.clone(),
             ));
         }

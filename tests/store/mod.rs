@@ -3,6 +3,7 @@
 mod audit;
 mod authn;
 mod clients;
+mod console;
 mod entry;
 mod federation;
 mod ground;

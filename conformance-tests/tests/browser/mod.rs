@@ -1,5 +1,6 @@
 //! What people see and press, in headless Chromium. The ids are those of `docs/pages.md`.
 
+mod console;
 mod frontchannel;
 mod harness;
 mod keyboard;

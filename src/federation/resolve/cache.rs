@@ -3,8 +3,8 @@
 //! Loads are coalesced: many logins through one portal ask each superior once.
 
 use std::future::Future;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use moka::future::Cache;
 
@@ -72,6 +72,20 @@ impl Statements {
     }
 }
 
+/// What is remembered of one subject, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remembered {
+    pub subject: EntityId,
+    /// Where the chain ends, or was to end.
+    pub anchor: Option<EntityId>,
+    /// When the chain ends, or the failure is forgotten.
+    pub until: UnixTime,
+    /// When the chain is looked up again; `None` when there is none.
+    pub refresh_at: Option<UnixTime>,
+    /// Why there is none, or why it could not be renewed the last time.
+    pub trouble: Option<String>,
+}
+
 #[derive(Debug)]
 pub(super) enum ChainEntry {
     Held(Held),
@@ -86,6 +100,8 @@ pub(super) struct Held {
     pub(super) chain: Arc<TrustChain>,
     refresh_at: AtomicI64,
     refreshing: AtomicBool,
+    /// Why it could not be renewed the last time.
+    trouble: RwLock<Option<String>>,
 }
 
 impl Held {
@@ -102,6 +118,7 @@ impl ChainEntry {
             chain,
             refresh_at: AtomicI64::new(refresh_at.0),
             refreshing: AtomicBool::new(false),
+            trouble: RwLock::new(None),
         })
     }
 }
@@ -153,6 +170,39 @@ impl Chains {
         self.0.invalidate(&(subject.clone(), anchor.cloned())).await;
     }
 
+    /// All of them, those that end first before the others.
+    pub(super) fn all(&self) -> Vec<Remembered> {
+        let mut all: Vec<Remembered> = self
+            .0
+            .iter()
+            .map(|(key, entry)| {
+                let (subject, anchor) = (*key).clone();
+                match &*entry {
+                    ChainEntry::Held(held) => Remembered {
+                        subject,
+                        anchor: anchor.or_else(|| Some(held.chain.anchor().clone())),
+                        until: held.chain.expires_at(),
+                        refresh_at: Some(UnixTime(held.refresh_at.load(Ordering::Relaxed))),
+                        trouble: held
+                            .trouble
+                            .read()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .clone(),
+                    },
+                    ChainEntry::Failed { error, until } => Remembered {
+                        subject,
+                        anchor,
+                        until: *until,
+                        refresh_at: None,
+                        trouble: Some(error.reason.clone()),
+                    },
+                }
+            })
+            .collect();
+        all.sort_by(|a, b| (a.until, &a.subject).cmp(&(b.until, &b.subject)));
+        all
+    }
+
     pub(super) fn forget_all(&self) {
         self.0.invalidate_all();
     }
@@ -162,12 +212,15 @@ impl Chains {
         subject: &EntityId,
         anchor: Option<&EntityId>,
         until: UnixTime,
+        trouble: &str,
     ) {
         if let Some(entry) = self.find(subject, anchor).await
             && let ChainEntry::Held(held) = &*entry
         {
             held.refresh_at.store(until.0, Ordering::Relaxed);
             held.refreshing.store(false, Ordering::Relaxed);
+            *held.trouble.write().unwrap_or_else(PoisonError::into_inner) =
+                Some(trouble.to_owned());
         }
     }
 }

@@ -23,6 +23,7 @@ use crate::federation::explain::Explanation;
 use crate::federation::statement::{Rules, Step};
 use crate::federation::trust_mark::Statuses;
 
+pub use cache::Remembered;
 use cache::{ChainEntry, Chains, Statements};
 pub use network::Network;
 
@@ -204,6 +205,11 @@ impl Resolver {
             Some(id) => Arc::new(self.anchors().only(id)),
             None => self.anchors(),
         }
+    }
+
+    /// The chains that are remembered, those that end first before the others.
+    pub fn all_remembered(&self) -> Vec<Remembered> {
+        self.chains.all()
     }
 
     pub fn rules(&self) -> &Rules {
@@ -402,7 +408,9 @@ impl Resolver {
             Err(error) => {
                 tracing::info!(%subject, reason = %error.reason, "a trust chain could not be renewed yet");
                 let again = now.plus(self.settings.limits.negative_age);
-                self.chains.postpone(subject, anchor, again).await;
+                self.chains
+                    .postpone(subject, anchor, again, &error.reason)
+                    .await;
             }
         }
     }

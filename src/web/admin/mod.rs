@@ -3,9 +3,13 @@
 //! done by `operator::Act`; `desk` says who sits here, `act` leads every act through its two steps.
 
 mod act;
+mod audit;
+mod chains;
+mod clients;
 mod desk;
 mod home;
 mod join;
+mod logouts;
 mod sign_in;
 mod subordinates;
 
@@ -107,5 +111,14 @@ pub fn routes(console: Console) -> Router {
         .route("/subordinates/show", get(subordinates::show))
         .route("/subordinates/drop", post(subordinates::drop))
         .route("/subordinates/policy", post(subordinates::policy))
+        .route("/chains", get(chains::show))
+        .route("/clients", get(clients::list))
+        .route("/clients/new", get(clients::ask).post(clients::add))
+        .route("/clients/show", get(clients::show))
+        .route("/clients/set", post(clients::set))
+        .route("/clients/rotate", post(clients::rotate))
+        .route("/clients/remove", post(clients::remove))
+        .route("/logouts", get(logouts::show))
+        .route("/audit", get(audit::show))
         .with_state(console)
 }

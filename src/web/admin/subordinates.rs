@@ -15,7 +15,7 @@ use crate::federation::authority::{AuthorityError, NewSubordinate, Subordinate, 
 use crate::federation::entity::Schemes;
 use crate::jose::json;
 use crate::operator::Act;
-use crate::operator::role::{self, Room};
+use crate::operator::role::{OperatorRole, Room};
 use crate::web::account::form::Form;
 use crate::web::view::admin::{Enrol, Line, Pages, ShowSubordinate, Subordinates};
 use crate::web::view::error::ErrorKind;
@@ -64,6 +64,7 @@ pub async fn list(on: OnDuty, Query(asked): Query<Asked>) -> Answer {
     on.page(&Subordinates {
         frame,
         desk: on.desk(Some(Room::Subordinates)),
+        may_change: may_change(&on),
         total: lines.len(),
         lines: lines.into_iter().skip(pages.skip()).take(SHOWN).collect(),
         searched: asked.q,
@@ -75,13 +76,10 @@ pub async fn show(on: OnDuty, Query(which): Query<Which>) -> Answer {
     on.enter(Room::Subordinates).await?;
     let found = find(&on, &which.entity).await?;
     let statement = statement(&on, &found.entity_id).await?;
-    let act = Act::Drop {
-        entity_id: found.entity_id.clone(),
-    };
     let shown = ShowSubordinate {
         frame: on.frame(),
         desk: on.desk(Some(Room::Subordinates)),
-        may_change: role::may(&on.operator.roles, &act),
+        may_change: may_change(&on),
         entity_id: found.entity_id.to_string(),
         types: found.entity_types,
         intermediate: found.intermediate_since.is_some(),
@@ -169,6 +167,11 @@ pub async fn policy(on: OnDuty, body: Bytes) -> Answer {
         }
     }
     preview(&on, Act::Enrol(Box::new(new)), Some(before)).await
+}
+
+/// Whether whoever sits here may do what this room does.
+fn may_change(on: &OnDuty) -> bool {
+    on.operator.roles.has(OperatorRole::FederationOfficer)
 }
 
 /// What was typed, as far as its form can be judged; what it means is judged by the dry run.

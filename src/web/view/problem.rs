@@ -67,6 +67,7 @@ pub enum Problem {
     KeysInvalid,
     PolicyInvalid,
     ConstraintsInvalid,
+    ClientMetadataInvalid,
     /// The form lay too long, or came from elsewhere.
     FormStale,
 }
@@ -98,6 +99,7 @@ impl Problem {
             Self::KeysInvalid => "jwks",
             Self::PolicyInvalid => "policy",
             Self::ConstraintsInvalid => "constraints",
+            Self::ClientMetadataInvalid => "metadata",
             Self::LoginRefused
             | Self::TooManyTries { .. }
             | Self::CodeTooSoon { .. }
@@ -168,6 +170,7 @@ impl Problem {
             Self::KeysInvalid => Message::new("problem-keys-invalid"),
             Self::PolicyInvalid => Message::new("problem-policy-invalid"),
             Self::ConstraintsInvalid => Message::new("problem-constraints-invalid"),
+            Self::ClientMetadataInvalid => Message::new("problem-client-metadata-invalid"),
             Self::FormStale => Message::new("problem-form-stale"),
         }
     }

@@ -2,6 +2,7 @@
 
 mod acts;
 mod join;
+mod rooms;
 mod session;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use hefu::config::Role;
 use hefu::crypto::Purpose;
 use hefu::federation::Authority;
 use hefu::federation::authority::AuthoritySettings;
+use hefu::federation::resolve::Resolver;
 use hefu::keys::{Kek, KeyRing, Policy, Setup};
 use hefu::oauth::Algorithm;
 use hefu::operator::passkey::Passkeys;
@@ -44,6 +46,8 @@ struct Counter {
     house: House,
     role: Role,
     router: Router,
+    world: Arc<World>,
+    resolver: Arc<Resolver>,
     _folder: tempfile::TempDir,
 }
 
@@ -87,7 +91,8 @@ impl Counter {
             },
             Arc::<KeyRing>::clone(&ring),
             store.clone(),
-            Arc::clone(&resolver),
+            // Its own: an anchor resolves to itself.
+            world.resolver(),
         );
         let house = House {
             id: format!("{ORIGIN}{ROOT}").into(),
@@ -108,7 +113,7 @@ impl Counter {
             brand: Brand::other("测试锚"),
             passkeys: Arc::new(Passkeys::new(ORIGIN, "测试锚").unwrap()),
             authority: (role == Role::Anchor).then(|| Arc::new(authority)),
-            resolver: Some(resolver),
+            resolver: Some(Arc::clone(&resolver)),
             statement_lifetime: 600,
         };
         Self {
@@ -117,6 +122,8 @@ impl Counter {
             house,
             role,
             router: admin::routes(console),
+            world,
+            resolver,
             _folder: folder,
         }
     }

@@ -13,6 +13,8 @@ use crate::clock::UnixTime;
 pub struct Subordinates {
     pub frame: Frame,
     pub desk: Desk,
+    /// Whether whoever reads this may also change it.
+    pub may_change: bool,
     /// What was searched for.
     pub searched: String,
     /// How many were found.

@@ -2,6 +2,7 @@
 
 mod acts;
 mod federation;
+mod rooms;
 #[cfg(test)]
 pub mod samples;
 
@@ -16,6 +17,9 @@ use crate::operator::role::{OperatorRole, Roles, Room};
 
 pub use acts::{Confirm, Done, Refused, Why};
 pub use federation::{Enrol, Line, ShowSubordinate, Subordinates, Typed};
+pub use rooms::{
+    AuditLog, Chain, ChainState, Chains, ClientLine, Clients, Logouts, NewClient, ShowClient,
+};
 
 /// Who sits here, and the rooms they have a door to.
 #[derive(Clone, Debug)]

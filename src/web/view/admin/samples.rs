@@ -3,12 +3,16 @@
 use super::super::samples::Set;
 use super::super::{Frame, Page, Place, Problem};
 use super::{
-    Attention, Confirm, Desk, Done, Enrol, Home, Invited, Join, Line, Pages, Refused,
+    Attention, AuditLog, Chain, ChainState, Chains, ClientLine, Clients, Confirm, Desk, Done,
+    Enrol, Home, Invited, Join, Line, Logouts, NewClient, Pages, Refused, ShowClient,
     ShowSubordinate, SignIn, Subordinates, Typed, Why,
 };
+use crate::audit::Written;
 use crate::clock::UnixTime;
 use crate::config;
+use crate::id::ClientId;
 use crate::operator::role::{OperatorRole, Room};
+use crate::provider::told::{Channel, State, Told};
 use crate::web::view::login::PasskeyDoor;
 
 const NOON: UnixTime = UnixTime(1_795_413_900);
@@ -59,6 +63,9 @@ pub fn add(set: &Set, add: &mut impl FnMut(&str, String)) {
         add(name, home.html());
     }
     federation(&frame, add);
+    provider(&frame, add);
+    chains(&frame, add);
+    audit(&frame, add);
     acts(&frame, add);
 }
 
@@ -73,6 +80,7 @@ fn federation(frame: &impl Fn() -> Frame, add: &mut impl FnMut(&str, String)) {
         Subordinates {
             frame: frame(),
             desk: desk(Some(Room::Subordinates)),
+            may_change: true,
             searched: "粤".to_owned(),
             total: 120,
             lines: vec![line(Some("粤省事"), false), line(None, true)],
@@ -123,6 +131,145 @@ fn federation(frame: &impl Fn() -> Frame, add: &mut impl FnMut(&str, String)) {
         };
         add(name, enrol.html());
     }
+}
+
+fn provider(frame: &impl Fn() -> Frame, add: &mut impl FnMut(&str, String)) {
+    let told = |state, channel| Told {
+        client: ClientId("cl_1".to_owned()),
+        platform: "粤省事".to_owned(),
+        state,
+        channel,
+        ended_at: NOON,
+        attempts: 1,
+    };
+    let latest = vec![
+        told(State::Delivered, Channel::Back),
+        told(State::Asked, Channel::Front),
+        told(State::Waiting, Channel::Both),
+        told(State::Failed, Channel::None),
+    ];
+    for (name, latest) in [
+        ("ConsoleLogouts", latest),
+        ("ConsoleLogouts.none", Vec::new()),
+    ] {
+        let logouts = Logouts {
+            frame: frame(),
+            desk: desk(Some(Room::Logouts)),
+            latest,
+        };
+        add(name, logouts.html());
+    }
+    let line = |name: Option<&str>, by_itself| ClientLine {
+        name: name.map(str::to_owned),
+        client_id: "cl_1".to_owned(),
+        by_itself,
+        added_at: NOON,
+    };
+    add(
+        "ConsoleClients",
+        Clients {
+            frame: frame(),
+            desk: desk(Some(Room::Clients)),
+            may_change: true,
+            searched: String::new(),
+            total: 2,
+            lines: vec![line(Some("市民之家"), false), line(None, true)],
+            pages: Pages::of(1, 2, 50),
+        }
+        .html(),
+    );
+    for (name, may_change, has_secret, secret_expires_at) in [
+        ("ConsoleClient", true, true, None),
+        ("ConsoleClient.read", false, true, Some(NOON)),
+        ("ConsoleClient.public", true, false, None),
+    ] {
+        let client = ShowClient {
+            frame: frame(),
+            desk: desk(Some(Room::Clients)),
+            may_change,
+            client_id: "cl_1".to_owned(),
+            name: Some("市民之家".to_owned()),
+            has_secret,
+            secret_expires_at,
+            by_itself: !has_secret,
+            added_at: NOON,
+            changed_at: NOON,
+            metadata: "{}".to_owned(),
+        };
+        add(name, client.html());
+    }
+    for (name, frame) in [
+        ("ConsoleNewClient", frame()),
+        (
+            "ConsoleNewClient.wrong",
+            frame().with_problem(Problem::ClientMetadataInvalid),
+        ),
+    ] {
+        let new = NewClient {
+            frame,
+            desk: desk(Some(Room::Clients)),
+            client_id: String::new(),
+            metadata: "{}".to_owned(),
+        };
+        add(name, new.html());
+    }
+}
+
+fn chains(frame: &impl Fn() -> Frame, add: &mut impl FnMut(&str, String)) {
+    let states = [
+        ChainState::Good,
+        ChainState::Due,
+        ChainState::Ending,
+        ChainState::Over,
+        ChainState::Missing,
+    ];
+    let chains = states.map(|state| Chain {
+        subject: PORTAL.to_owned(),
+        anchor: (state != ChainState::Missing).then(|| "https://anchor.example.cn".to_owned()),
+        state,
+        until: NOON,
+        refresh_at: (state != ChainState::Missing).then_some(NOON),
+        trouble: matches!(state, ChainState::Ending | ChainState::Missing)
+            .then(|| "no answer".to_owned()),
+    });
+    add(
+        "ConsoleChains",
+        Chains {
+            frame: frame(),
+            desk: desk(Some(Room::Chains)),
+            total: 5,
+            chains: chains.to_vec(),
+        }
+        .html(),
+    );
+}
+
+fn audit(frame: &impl Fn() -> Frame, add: &mut impl FnMut(&str, String)) {
+    let row = |kind: &str, outcome: &str, sealed: bool| Written {
+        id: "ev_1".to_owned(),
+        at: NOON,
+        kind: kind.to_owned(),
+        outcome: outcome.to_owned(),
+        actor: Some("op_1".to_owned()),
+        subject: sealed.then(|| "p_1".to_owned()),
+        client: sealed.then(|| "cl_1".to_owned()),
+        detail: if sealed { "{}" } else { "{\"entity\":\"x\"}" }.to_owned(),
+        sealed,
+    };
+    add(
+        "ConsoleAudit",
+        AuditLog {
+            frame: frame(),
+            desk: desk(Some(Room::Audit)),
+            rows: vec![
+                row("federation.drop", "done", false),
+                row("session.begin", "refused", true),
+            ],
+            older: Some("1.ev_1".to_owned()),
+            first: false,
+        }
+        .html(),
+    );
 }
 
 fn acts(frame: &impl Fn() -> Frame, add: &mut impl FnMut(&str, String)) {
