@@ -317,3 +317,62 @@ fn operators_change_clients_and_make_registration_tokens() {
         serde_json::json!([])
     );
 }
+
+#[test]
+fn operators_of_the_console_are_invited_listed_and_disabled() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = provider(folder.path());
+    let run = |arguments: &[&str]| {
+        Command::new(env!("CARGO_BIN_EXE_hefu"))
+            .args(["operator"])
+            .args(arguments)
+            .env("HEFU_CONFIG", &config)
+            .env("HEFU_TEST_KEK", "A".repeat(43))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    };
+    let migrated = Command::new(env!("CARGO_BIN_EXE_hefu"))
+        .args(["migrate", "--config", &config])
+        .env("HEFU_TEST_KEK", "A".repeat(43))
+        .output()
+        .unwrap();
+    assert!(migrated.status.success(), "{}", said(&migrated));
+    let invite = ["invite", "--name", "测试庚", "--role", "help_desk"];
+    let none = run(&invite);
+    assert!(said(&none).contains("no console"), "{}", said(&none));
+
+    let text = std::fs::read_to_string(&config).unwrap();
+    let console =
+        "private_listen = \"127.0.0.1:0\"\nconsole.origin = \"https://console.example\"\nkek =";
+    std::fs::write(&config, text.replacen("kek =", console, 1)).unwrap();
+    let tried = run(&[&invite[..], &["--dry-run"]].concat());
+    assert!(tried.status.success(), "{}", said(&tried));
+    let list = || -> serde_json::Value {
+        serde_json::from_slice(&run(&["list", "--json"]).stdout).unwrap()
+    };
+    assert_eq!(list()["invitations"].as_array().unwrap().len(), 0);
+    let invited = run(&invite);
+    let link = String::from_utf8(invited.stdout).unwrap();
+    assert!(
+        link.starts_with("https://console.example/console/id/join?invitation="),
+        "{link}"
+    );
+    let listed = list();
+    assert_eq!(listed["invitations"][0]["roles"], "help_desk");
+    assert_eq!(listed["invitations"][0]["invited_by"], "operator");
+    let id = listed["invitations"][0]["id"].as_str().unwrap();
+    let disabled = run(&["disable", id]);
+    assert!(disabled.status.success(), "{}", said(&disabled));
+    assert_eq!(list()["invitations"].as_array().unwrap().len(), 0);
+    let again = run(&["disable", id]);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        said(&again).contains("neither an operator"),
+        "{}",
+        said(&again)
+    );
+    let both = run(&["invite", "--name", "x", "--role", "auditor,help_desk"]);
+    assert_eq!(both.status.code(), Some(2));
+    assert!(said(&both).contains("no other role"), "{}", said(&both));
+}

@@ -52,7 +52,7 @@ pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Co
 }
 
 /// Where the demonstration's consoles are, on its one port.
-pub(super) fn console_origin(mark: &Mark) -> String {
+fn console_origin(mark: &Mark) -> String {
     let scheme = if mark.tls { "https" } else { "http" };
     format!("{scheme}://console.localhost:{}", mark.port)
 }

@@ -539,7 +539,7 @@ problem-join-full = Too many requests are waiting; please come back in some days
 
 ## The operators' console
 foot-console = Operators' console. Everything done here is written to the audit log.
-console-heading = Operators' console
+console-heading = Operator console
 console-home = First page
 console-rooms = Rooms of the console
 console-entity = Entity
