@@ -67,13 +67,13 @@ pub async fn end(
     handle: &str,
     now: UnixTime,
 ) -> Result<Option<OperatorId>, Error> {
-    Ok(sqlx::query_scalar(
+    sqlx::query_scalar(
         "UPDATE operator_sessions SET ended_at = $2 WHERE hash = $1 AND ended_at IS NULL RETURNING operator",
     )
     .bind(hash(handle))
     .bind(now)
     .fetch_optional(conn)
-    .await?)
+    .await
 }
 
 /// Ends all sessions of `operator`.

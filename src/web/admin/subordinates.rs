@@ -17,7 +17,7 @@ use crate::jose::json;
 use crate::operator::Act;
 use crate::operator::role::{OperatorRole, Room};
 use crate::web::account::form::Form;
-use crate::web::view::admin::{Enrol, Line, Pages, ShowSubordinate, Subordinates};
+use crate::web::view::admin::{Enrol, Line, Pages, ShowSubordinate, Subordinates, Typed};
 use crate::web::view::error::ErrorKind;
 use crate::web::view::{Language, Problem};
 
@@ -76,23 +76,12 @@ pub async fn show(on: OnDuty, Query(which): Query<Which>) -> Answer {
     on.enter(Room::Subordinates).await?;
     let found = find(&on, &which.entity).await?;
     let statement = statement(&on, &found.entity_id).await?;
-    let shown = ShowSubordinate {
-        frame: on.frame(),
-        desk: on.desk(Some(Room::Subordinates)),
-        may_change: may_change(&on),
-        entity_id: found.entity_id.to_string(),
-        types: found.entity_types,
-        intermediate: found.intermediate_since.is_some(),
-        added_at: found.added_at,
-        updated_at: found.updated_at,
-        policy: found
-            .metadata_policy
-            .as_ref()
-            .map(pretty)
-            .unwrap_or_default(),
-        statement,
-    };
-    on.page(&shown)
+    let policy = found
+        .metadata_policy
+        .as_ref()
+        .map(pretty)
+        .unwrap_or_default();
+    on.page(&shown(&on, found, policy, statement))
 }
 
 pub async fn ask(on: OnDuty) -> Answer {
@@ -100,7 +89,7 @@ pub async fn ask(on: OnDuty) -> Answer {
     on.page(&Enrol {
         frame: on.frame(),
         desk: on.desk(Some(Room::Subordinates)),
-        typed: Default::default(),
+        typed: Typed::default(),
     })
 }
 
@@ -120,7 +109,7 @@ pub async fn enrol(on: OnDuty, body: Bytes) -> Answer {
             let shown = Enrol {
                 frame,
                 desk: on.desk(Some(Room::Subordinates)),
-                typed: crate::web::view::admin::Typed::of(|name| form.text(name).to_owned()),
+                typed: Typed::of(|name| form.text(name).to_owned()),
             };
             Ok(on.show(StatusCode::UNPROCESSABLE_ENTITY, &shown))
         }
@@ -146,27 +135,30 @@ pub async fn policy(on: OnDuty, body: Bytes) -> Answer {
     let statement = statement(&on, &found.entity_id).await?;
     let before = pretty(&told(&again(&found)));
     let mut new = again(&found);
-    match optional(&form, "policy") {
-        Ok(policy) => new.metadata_policy = policy,
-        Err(()) => {
-            let mut frame = on.frame().with_problem(Problem::PolicyInvalid);
-            frame.here = on.url("/subordinates");
-            let shown = ShowSubordinate {
-                frame,
-                desk: on.desk(Some(Room::Subordinates)),
-                may_change: true,
-                entity_id: found.entity_id.to_string(),
-                types: found.entity_types,
-                intermediate: found.intermediate_since.is_some(),
-                added_at: found.added_at,
-                updated_at: found.updated_at,
-                policy: form.text("policy").to_owned(),
-                statement,
-            };
-            return Ok(on.show(StatusCode::UNPROCESSABLE_ENTITY, &shown));
-        }
-    }
+    let Ok(policy) = optional(&form, "policy") else {
+        let typed = form.text("policy").to_owned();
+        let mut again = shown(&on, found, typed, statement);
+        again.frame = again.frame.with_problem(Problem::PolicyInvalid);
+        again.frame.here = on.url("/subordinates");
+        return Ok(on.show(StatusCode::UNPROCESSABLE_ENTITY, &again));
+    };
+    new.metadata_policy = policy;
     preview(&on, Act::Enrol(Box::new(new)), Some(before)).await
+}
+
+fn shown(on: &OnDuty, found: Subordinate, policy: String, statement: String) -> ShowSubordinate {
+    ShowSubordinate {
+        frame: on.frame(),
+        desk: on.desk(Some(Room::Subordinates)),
+        may_change: may_change(on),
+        entity_id: found.entity_id.to_string(),
+        types: found.entity_types,
+        intermediate: found.intermediate_since.is_some(),
+        added_at: found.added_at,
+        updated_at: found.updated_at,
+        policy,
+        statement,
+    }
 }
 
 /// Whether whoever sits here may do what this room does.

@@ -25,7 +25,6 @@ pub struct Confirm {
 }
 
 impl Confirm {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-confirm-heading")
     }
@@ -85,7 +84,6 @@ pub struct Done {
 }
 
 impl Done {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-done-heading")
     }

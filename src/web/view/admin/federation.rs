@@ -38,11 +38,14 @@ impl Line {
 }
 
 impl Subordinates {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-subordinates")
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn at(&self, page: &usize) -> String {
         format!("/subordinates?q={}&page={page}", encoded(&self.searched))
     }
@@ -68,7 +71,6 @@ pub struct ShowSubordinate {
 }
 
 impl ShowSubordinate {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-subordinate-heading")
     }
@@ -111,7 +113,6 @@ impl Typed {
 }
 
 impl Enrol {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-enrol-heading")
     }

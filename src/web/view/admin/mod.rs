@@ -32,22 +32,42 @@ pub struct Desk {
 }
 
 impl Desk {
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn is_here(&self, room: &Room) -> bool {
         self.here == Some(*room)
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn path(room: &Room) -> &'static str {
         path(*room)
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn code(room: &Room) -> &'static str {
         path(*room).trim_start_matches('/')
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn room_name(room: &Room) -> &'static str {
         room_name(*room)
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn role_name(role: &OperatorRole) -> &'static str {
         role_name(*role)
     }
@@ -93,7 +113,6 @@ pub struct SignIn {
 }
 
 impl SignIn {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-sign-in-heading")
     }
@@ -127,6 +146,10 @@ impl Join {
         }
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn role_name(role: &OperatorRole) -> &'static str {
         role_name(*role)
     }
@@ -187,7 +210,6 @@ impl Attention {
 }
 
 impl Home {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-heading")
     }

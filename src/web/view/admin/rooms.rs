@@ -96,7 +96,6 @@ impl Chain {
 }
 
 impl Chains {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-chains")
     }
@@ -112,7 +111,6 @@ pub struct Logouts {
 }
 
 impl Logouts {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-logouts")
     }
@@ -173,11 +171,14 @@ impl ClientLine {
 }
 
 impl Clients {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-clients")
     }
 
+    #[expect(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "templates hand references"
+    )]
     fn at(&self, page: &usize) -> String {
         format!("/clients?q={}&page={page}", encoded(&self.searched))
     }
@@ -202,7 +203,6 @@ pub struct ShowClient {
 }
 
 impl ShowClient {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-client-heading")
     }
@@ -219,7 +219,6 @@ pub struct NewClient {
 }
 
 impl NewClient {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-new-client-heading")
     }
@@ -239,7 +238,6 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    #[expect(clippy::unused_self, reason = "every page has a heading")]
     pub fn heading(&self) -> Message {
         Message::new("console-audit")
     }
