@@ -101,7 +101,7 @@ async fn sign_ins_last_as_long_as_they_may() {
         let ada = operator("op_a");
         assert!(ada.add(&mut conn).await?);
         assert!(!ada.add(&mut conn).await?, "an id is given once");
-        assert_eq!(account::list(&mut conn).await?, [ada.clone()]);
+        assert_eq!(account::list(&mut conn).await?, std::slice::from_ref(&ada));
 
         let handle = session::begin(&mut conn, &mut rng(), &ada.id, NOW).await?;
         let handle = handle.reveal();
