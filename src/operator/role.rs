@@ -135,7 +135,12 @@ impl<'de> serde::Deserialize<'de> for Roles {
 /// The role that may do `act` at the console; `None`: nobody there, only whoever has the node's terminal.
 pub const fn needed(act: &Act) -> Option<OperatorRole> {
     match act {
-        Act::Enrol(_) | Act::Drop { .. } => Some(OperatorRole::FederationOfficer),
+        Act::Enrol(_)
+        | Act::Drop { .. }
+        | Act::IssueTrustMark { .. }
+        | Act::RevokeTrustMark { .. }
+        | Act::DelegateTrustMark { .. }
+        | Act::KeepDelegation { .. } => Some(OperatorRole::FederationOfficer),
         Act::AddClient { .. }
         | Act::SetClient { .. }
         | Act::RemoveClient { .. }
@@ -206,6 +211,22 @@ mod tests {
             (enrol, "federation_officer"),
             (
                 json!({"act": "drop", "entity_id": "https://rp.example"}),
+                "federation_officer",
+            ),
+            (
+                json!({"act": "issue_trust_mark", "trust_mark_type": "https://m.example", "subject": "https://rp.example"}),
+                "federation_officer",
+            ),
+            (
+                json!({"act": "revoke_trust_mark", "trust_mark_type": "https://m.example", "subject": "https://rp.example"}),
+                "federation_officer",
+            ),
+            (
+                json!({"act": "delegate_trust_mark", "trust_mark_type": "https://m.example", "issuer": "https://rp.example"}),
+                "federation_officer",
+            ),
+            (
+                json!({"act": "keep_delegation", "delegation": "d"}),
                 "federation_officer",
             ),
             (

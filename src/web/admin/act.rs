@@ -104,7 +104,12 @@ fn name(act: &Act) -> String {
 
 const fn room(act: &Act) -> Room {
     match act {
-        Act::Enrol(_) | Act::Drop { .. } => Room::Subordinates,
+        Act::Enrol(_)
+        | Act::Drop { .. }
+        | Act::IssueTrustMark { .. }
+        | Act::RevokeTrustMark { .. }
+        | Act::DelegateTrustMark { .. }
+        | Act::KeepDelegation { .. } => Room::Subordinates,
         Act::AddClient { .. }
         | Act::SetClient { .. }
         | Act::RemoveClient { .. }

@@ -55,6 +55,10 @@ impl Confirm {
             }
             Act::IssueRegistrationToken { .. }
             | Act::RevokeRegistrationToken { .. }
+            | Act::IssueTrustMark { .. }
+            | Act::RevokeTrustMark { .. }
+            | Act::DelegateTrustMark { .. }
+            | Act::KeepDelegation { .. }
             | Act::InviteOperator { .. }
             | Act::DisableOperator { .. } => Message::new("console-act-other"),
         }
