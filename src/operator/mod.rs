@@ -272,8 +272,9 @@ impl Act {
             | Self::Joining(_)
             | Self::KeepDelegation { .. } => matches!(role, Role::Anchor | Role::Intermediate),
             // Owners of types need not be authorities (OpenID Federation 1.0 §7.2).
-            Self::DelegateTrustMark { .. } => role != Role::Register,
-            Self::InviteOperator { .. } | Self::DisableOperator { .. } => role != Role::Register,
+            Self::DelegateTrustMark { .. }
+            | Self::InviteOperator { .. }
+            | Self::DisableOperator { .. } => role != Role::Register,
         }
     }
 

@@ -140,7 +140,8 @@ pub const fn needed(act: &Act) -> Option<OperatorRole> {
         | Act::IssueTrustMark { .. }
         | Act::RevokeTrustMark { .. }
         | Act::DelegateTrustMark { .. }
-        | Act::KeepDelegation { .. } => Some(OperatorRole::FederationOfficer),
+        | Act::KeepDelegation { .. }
+        | Act::Joining(_) => Some(OperatorRole::FederationOfficer),
         Act::AddClient { .. }
         | Act::SetClient { .. }
         | Act::RemoveClient { .. }

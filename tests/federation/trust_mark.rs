@@ -335,7 +335,10 @@ async fn a_bearer_fetches_its_marks_and_fetches_them_again_before_they_end() {
         resolver: world.resolver(),
     };
     let endpoint = format!("{MIDDLE}/mark");
-    assert_eq!(holder.due(START).await.expect("read"), [granted.clone()]);
+    assert_eq!(
+        holder.due(START).await.expect("read"),
+        std::slice::from_ref(&granted)
+    );
     holder
         .fetch(&granted, START)
         .await
@@ -365,15 +368,18 @@ async fn a_bearer_fetches_its_marks_and_fetches_them_again_before_they_end() {
     mark.store(&mut store.read().await.expect("a connection"))
         .await
         .expect("stored");
-    assert_eq!(holder.shown(START).await.expect("read"), [mark.clone()]);
+    assert_eq!(
+        holder.shown(START).await.expect("read"),
+        std::slice::from_ref(&mark)
+    );
     assert!(holder.due(START.plus(249)).await.expect("read").is_empty());
     assert_eq!(
         holder.due(START.plus(250)).await.expect("read"),
-        [granted.clone()]
+        std::slice::from_ref(&granted)
     );
     assert_eq!(
         holder.shown(START.plus(499)).await.expect("read"),
-        [mark.clone()],
+        std::slice::from_ref(&mark),
         "still shown"
     );
     assert!(

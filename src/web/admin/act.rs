@@ -109,7 +109,8 @@ const fn room(act: &Act) -> Room {
         | Act::IssueTrustMark { .. }
         | Act::RevokeTrustMark { .. }
         | Act::DelegateTrustMark { .. }
-        | Act::KeepDelegation { .. } => Room::Subordinates,
+        | Act::KeepDelegation { .. }
+        | Act::Joining(_) => Room::Subordinates,
         Act::AddClient { .. }
         | Act::SetClient { .. }
         | Act::RemoveClient { .. }

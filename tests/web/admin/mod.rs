@@ -86,7 +86,10 @@ impl Counter {
             AuthoritySettings {
                 id: entity_id(TOP),
                 alg: Algorithm::ES256,
-                statement_lifetime: 600,
+                section: hefu::config::authority::Authority {
+                    subordinate_statement_lifetime: 600,
+                    ..hefu::config::authority::Authority::default()
+                },
                 is_anchor: true,
             },
             Arc::<KeyRing>::clone(&ring),
@@ -98,6 +101,7 @@ impl Counter {
             id: format!("{ORIGIN}{ROOT}").into(),
             store: store.clone(),
             signer: Arc::<KeyRing>::clone(&ring),
+            decrypter: Arc::<KeyRing>::clone(&ring),
             sealer: Arc::<KeyRing>::clone(&ring),
             indexer: ring,
             outbound: Arc::new(Outbound::new(hefu::outbound::Options::default()).unwrap()),

@@ -59,6 +59,7 @@ impl Confirm {
             | Act::RevokeTrustMark { .. }
             | Act::DelegateTrustMark { .. }
             | Act::KeepDelegation { .. }
+            | Act::Joining(_)
             | Act::InviteOperator { .. }
             | Act::DisableOperator { .. } => Message::new("console-act-other"),
         }
