@@ -35,6 +35,10 @@ pub struct Beside<'a> {
     pub more: &'a str,
     /// Variables of `docs/lab.md`.
     pub environment: &'a [(&'a str, String)],
+    /// The host in its identifiers, instead of `localhost`.
+    pub host: Option<&'a str>,
+    /// Who vouches for the certificate that `environment` names.
+    pub ca: Option<&'a Path>,
 }
 
 pub struct Lab {
@@ -42,6 +46,7 @@ pub struct Lab {
     environment: Vec<(String, String)>,
     address: SocketAddr,
     mtls: SocketAddr,
+    ca: PathBuf,
     folder: TempDir,
     keeper: Option<Keeper>,
 }
@@ -56,12 +61,16 @@ impl Lab {
     pub async fn start(beside: Beside<'_>) -> Self {
         let address = free_address();
         let own = |(name, value): &(&str, String)| ((*name).to_owned(), value.clone());
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let host = beside.host.unwrap_or("localhost");
+        let ca = beside.ca.map(Path::to_owned);
         let mut lab = Self {
             environment: beside.environment.iter().map(own).collect(),
-            issuer: format!("https://localhost:{}", address.port()),
+            issuer: format!("https://{host}:{}", address.port()),
             address,
             mtls: free_address(),
-            folder: tempfile::tempdir().expect("a temporary folder"),
+            ca: ca.unwrap_or_else(|| folder.path().join("ca.pem")),
+            folder,
             keeper: None,
         };
         for (name, more) in [("lab.sh", ""), ("lab.toml", beside.more)] {
@@ -91,7 +100,7 @@ impl Lab {
             .env("HEFU_LAB_FOLDER", self.folder.path())
             .env(
                 "HEFU_LAB_HOST",
-                format!("localhost:{}", self.address.port()),
+                self.issuer.trim_start_matches("https://"),
             )
             .env("HEFU_LAB_LISTEN", self.address.to_string())
             .env(
@@ -128,7 +137,7 @@ impl Lab {
 
     /// The certificate authority that clients are to trust.
     pub fn ca(&self) -> PathBuf {
-        self.own("ca.pem")
+        self.ca.clone()
     }
 
     /// A file of this laboratory's own.

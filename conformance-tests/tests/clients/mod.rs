@@ -1,7 +1,8 @@
 //! Clients that nobody here wrote, unmodified, each in its own language and process, log the laboratory's citizen in over TLS.
 //! The programs and what they say: `clients/README.md` of this package. Which libraries there are: `party`; what must hold for each: here.
 
-mod party;
+pub mod party;
+pub mod program;
 
 use conformance_tests::{
     lab::{self, Lab, REDIRECT_URI, SIGNED_OUT_URI},
@@ -9,7 +10,8 @@ use conformance_tests::{
 };
 use serde_json::{Map, Value, json};
 
-use party::{GO, JAVA, Library, NODE, PYTHON, Party, Proof};
+use party::{GO, JAVA, NODE, PYTHON, Proof};
+use program::Library;
 
 /// What the citizen of `deploy/lab.toml` has, by scope `profile email address phone` (OIDC Core 5.4).
 fn citizen() -> Value {
@@ -74,7 +76,7 @@ async fn nimbus_of_java_logs_in() {
 async fn a_wrong_secret_is_invalid_client_to_every_library() {
     let lab = lab::shared().await;
     for library in [&NODE, &PYTHON, &GO, &JAVA] {
-        let mut party = Party::start(library, lab, Proof::WrongSecret, &[]).await;
+        let (mut party, _) = party::start(library, lab, Proof::WrongSecret, &[]).await;
         let browser = lab.browser();
         let go = party.hear().await;
         let back = lab.visit(&browser, address(&go), REDIRECT_URI).await;
@@ -93,7 +95,7 @@ async fn a_wrong_secret_is_invalid_client_to_every_library() {
 async fn logs_in(library: &Library, proof: Proof, switches: &[&str]) -> String {
     let lab = lab::shared().await;
     let browser = lab.browser();
-    let mut party = Party::start(library, lab, proof, switches).await;
+    let (mut party, client_id) = party::start(library, lab, proof, switches).await;
     let started = party.hear().await;
     let go = address(&started);
     assert!(go.starts_with(&lab.issuer), "{go}");
@@ -104,7 +106,7 @@ async fn logs_in(library: &Library, proof: Proof, switches: &[&str]) -> String {
 
     let id_token = object(&result, "id_token");
     assert_eq!(id_token["iss"], lab.issuer, "{result}");
-    assert!(names(&id_token["aud"], party.client_id()), "{result}");
+    assert!(names(&id_token["aud"], &client_id), "{result}");
     for claim in ["exp", "iat", "sub"] {
         assert!(id_token.contains_key(claim), "no {claim}: {result}");
     }

@@ -84,6 +84,7 @@ impl Ground {
         let lab = Lab::start(Beside {
             more: OFFERS,
             environment: &environment,
+            ..Beside::default()
         })
         .await;
         let citizen = lab.browser();
