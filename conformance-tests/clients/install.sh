@@ -34,9 +34,9 @@ if ! made go/built go/go.mod go/go.sum go/main.go; then
     cat go/go.mod go/go.sum go/main.go >go/built/.from
 fi
 
-if ! made java/built java/pom.xml java/Client.java; then
+if ! made java/built java/pom.xml java/Client.java java/Federation.java; then
     # -C: what does not have its checksum is refused.
     mvn --quiet --batch-mode -C -f java/pom.xml dependency:copy-dependencies -DoutputDirectory=built/lib
-    javac -Xlint:all,-serial -Werror -cp 'java/built/lib/*' -d java/built java/Client.java
-    cat java/pom.xml java/Client.java >java/built/.from
+    javac -Xlint:all,-serial -Werror -cp 'java/built/lib/*' -d java/built java/Client.java java/Federation.java
+    cat java/pom.xml java/Client.java java/Federation.java >java/built/.from
 fi

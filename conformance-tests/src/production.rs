@@ -16,7 +16,7 @@ use std::{
 
 use axum::{Router, body::Bytes, routing::post};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tempfile::TempDir;
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -313,8 +313,12 @@ fn stand_beside(
 }
 
 /// A certificate authority, and a certificate for everything here: PEM of CA, certificate, key.
-fn certificates() -> (String, String, String) {
+pub fn certificates() -> (String, String, String) {
     let mut params = CertificateParams::new(Vec::<String>::new()).expect("parameters");
+    // A name of its own: OpenSSL takes a certificate for self-signed whose subject has the issuer's name.
+    params
+        .distinguished_name
+        .push(DnType::CommonName, "the stranger's authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key"))
         .expect("a certificate authority");
@@ -327,7 +331,7 @@ fn certificates() -> (String, String, String) {
     (ca.pem(), certificate.pem(), key.serialize_pem())
 }
 
-fn run_to_end(words: &[&str], config: &Path) {
+pub fn run_to_end(words: &[&str], config: &Path) {
     let done = Command::new(binary())
         .args(words)
         .arg(config)

@@ -3,6 +3,7 @@
 
 mod browser;
 mod clients;
+mod members;
 mod nodes;
 mod profiles;
 mod protocol;
