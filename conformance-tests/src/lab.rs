@@ -98,10 +98,7 @@ impl Lab {
     fn told<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command
             .env("HEFU_LAB_FOLDER", self.folder.path())
-            .env(
-                "HEFU_LAB_HOST",
-                self.issuer.trim_start_matches("https://"),
-            )
+            .env("HEFU_LAB_HOST", self.issuer.trim_start_matches("https://"))
             .env("HEFU_LAB_LISTEN", self.address.to_string())
             .env(
                 "HEFU_LAB_MTLS_HOST",

@@ -11,6 +11,7 @@ import com.nimbusds.oauth2.sdk.id.*;
 import com.nimbusds.oauth2.sdk.pkce.*;
 import com.nimbusds.oauth2.sdk.util.JSONObjectUtils;
 import com.nimbusds.openid.connect.sdk.*;
+import com.nimbusds.openid.connect.sdk.federation.api.*;
 import com.nimbusds.openid.connect.sdk.federation.entities.*;
 import com.nimbusds.openid.connect.sdk.federation.policy.MetadataPolicy;
 import com.nimbusds.openid.connect.sdk.federation.policy.language.PolicyViolationException;
@@ -53,6 +54,10 @@ public class Federation {
     void answer() throws Exception {
         switch (text("do")) {
             case "resolve" -> Client.say(Map.of("metadata", metadata(chain(text("subject")), text("type"))));
+            case "read" -> Client.say(Map.of("metadata", read()));
+            case "list" -> Client.say(Map.of("entities", EntityListingResponse
+                .parse(new EntityListingRequest(URI.create(text("endpoint"))).toHTTPRequest().send())
+                .toSuccessResponse().getEntityListing().stream().map(EntityID::getValue).toList()));
             case "configuration" -> Client.say(Map.of("statement", configuration()));
             case "statement" -> Client.say(Map.of("statement", statement()));
             case "login" -> login();
@@ -109,6 +114,15 @@ public class Federation {
             resolved.put("scope", words.stream().map(Object::toString).collect(Collectors.joining(" ")));
         }
         return resolved;
+    }
+
+    /** The answer of an anchor's resolve endpoint: its signature, and those of the chain in it. */
+    JSONObject read() throws Exception {
+        JWKSet keys = JWKSet.parse(object("anchor_jwks"));
+        ResolveStatement answer = ResolveStatement.parse(text("answer"));
+        answer.verifySignature(keys);
+        answer.getClaimsSet().getTrustChain().verifySignatures(keys);
+        return answer.getClaimsSet().getMetadata(new EntityType(text("type")));
     }
 
     String configuration() throws Exception {

@@ -58,6 +58,30 @@ async fn nimbus_of_java_reads_the_demo() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nimbus_of_java_reads_lists_and_resolve_responses() {
+    let seen = Seen::demo().await;
+    let mut program = seen.program(&JAVA).await;
+    let asked = json!({"do": "list", "endpoint": seen.endpoint("federation_list_endpoint")});
+    program.tell(&asked.to_string()).await;
+    let below = seen.demo.said.entities.iter();
+    let below = below.filter(|entity| entity.superiors.contains(&seen.anchor));
+    let below: Vec<&str> = below.map(|entity| entity.id.as_str()).collect();
+    let said = program.hear().await;
+    assert_eq!(sorted(&said["entities"]), sorted(&json!(below)));
+
+    let village = &seen.demo.portal("示范村便民").id;
+    let answer = seen.resolve_response(village).await;
+    let mut asked = json!({"do": "read", "type": "openid_relying_party", "answer": answer, "anchor_jwks": seen.jwks});
+    program.tell(&asked.to_string()).await;
+    let said = program.hear().await;
+    let ours = &peek(&answer).claims["metadata"]["openid_relying_party"];
+    assert_eq!(sorted(&said["metadata"]), sorted(ours), "{said}");
+    asked["anchor_jwks"] = seen.other_jwks();
+    program.tell(&asked.to_string()).await;
+    assert!(program.hear().await["refused"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn grindvakt_of_python_reads_the_demo() {
     reads_the_demo(&PYTHON).await;
 }
@@ -85,6 +109,27 @@ async fn nimbus_of_java_is_an_anchor_that_our_provider_trusts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn openid_federation_of_node_is_an_anchor_that_our_provider_trusts() {
     is_an_anchor(&NODE).await;
+}
+
+/// Three that never met: our anchor, an intermediate by one library, a leaf by another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leaf_of_grindvakt_stands_below_an_intermediate_of_nimbus_below_our_anchor() {
+    let world = two::shared().await;
+    let mut nimbus = Member::start(&JAVA, world).await;
+    let mut grindvakt = Member::start(&PYTHON, world).await;
+    let id = world.board.id("java/intermediate");
+    let (private, public) = key("i1");
+    nimbus.authority(&id, &private, Some(&world.anchor)).await;
+    let jwks = json!({"keys": [public]});
+    let kind = ["--type", "federation_entity", "--intermediate"];
+    world.enrol("anchor", &id, &jwks, &kind);
+    let leaf = grindvakt.leaf("below", &id).await;
+    nimbus
+        .vouches((&id, &private), &leaf.id, &leaf.jwks, Some(policy()))
+        .await;
+    let asked = leaf.login(&world.anchor, &world.anchor_jwks, &world.lab.issuer);
+    let said = grindvakt.ask(&asked).await;
+    grindvakt.comes_back(&said, &leaf).await;
 }
 
 /// OpenID Federation 1.0 §4.3: who sends its chain along need not be reachable.
@@ -126,41 +171,77 @@ async fn whom_no_anchor_admits_sees_a_page_and_goes_nowhere() {
 }
 
 async fn reads_the_demo(library: &Library) {
-    let (demo, _) = demo().await;
-    let ca = demo.said.ca_file.as_ref().expect("a demo with TLS");
-    let ca_pem = std::fs::read_to_string(ca).expect("a certificate");
-    let visitor = Visitor::trusting(&ca_pem);
-    let anchor = &demo.anchor().id;
-    let own = entity_configuration(&visitor, anchor).await;
-    let endpoint = &own.claims["metadata"]["federation_entity"]["federation_resolve_endpoint"];
-    let endpoint = endpoint.as_str().expect("an endpoint");
-    let anchor_jwks = &own.claims["jwks"];
-    let mut other = anchor_jwks.clone();
-    for shown in other["keys"].as_array_mut().expect("keys") {
-        *shown = key(shown["kid"].as_str().expect("a kid")).1;
-    }
-
-    let hosts = ca.with_file_name("hosts");
-    let mut program = Program::start(library, ca);
-    let told = json!({"ca": ca, "hosts": hosts});
-    program.tell(&told.to_string()).await;
-
+    let seen = Seen::demo().await;
+    let mut program = seen.program(library).await;
     for (id, entity_type) in [
-        (&demo.portal("示范村便民").id, "openid_relying_party"),
-        (&demo.provider().id, "openid_provider"),
-        (&demo.entity("cq").id, "federation_entity"),
+        (&seen.demo.portal("示范村便民").id, "openid_relying_party"),
+        (&seen.demo.provider().id, "openid_provider"),
+        (&seen.demo.entity("cq").id, "federation_entity"),
     ] {
         let mut asked = json!({"do": "resolve", "subject": id, "type": entity_type,
-            "anchor": anchor, "anchor_jwks": anchor_jwks});
+            "anchor": seen.anchor, "anchor_jwks": seen.jwks});
         program.tell(&asked.to_string()).await;
         let said = program.hear().await;
-        let ours = two::resolved(&visitor, endpoint, id, anchor, entity_type).await;
-        assert_eq!(sorted(&said["metadata"]), sorted(&ours), "{said}");
+        let ours = peek(&seen.resolve_response(id).await);
+        let ours = &ours.claims["metadata"][entity_type];
+        assert_eq!(sorted(&said["metadata"]), sorted(ours), "{said}");
         // Only keys that came another way are believed (§4.1).
-        asked["anchor_jwks"] = other.clone();
+        asked["anchor_jwks"] = seen.other_jwks();
         program.tell(&asked.to_string()).await;
         let said = program.hear().await;
         assert!(said["refused"].is_string(), "{id}: {said}");
+    }
+}
+
+/// The demo, as somebody sees it who knows its anchor.
+struct Seen {
+    demo: &'static Demo,
+    visitor: Visitor,
+    anchor: String,
+    jwks: Value,
+    metadata: Value,
+}
+
+impl Seen {
+    async fn demo() -> Self {
+        let (demo, _) = demo().await;
+        let ca = demo.said.ca_file.as_ref().expect("a demo with TLS");
+        let visitor = Visitor::trusting(&std::fs::read_to_string(ca).expect("a certificate"));
+        let anchor = demo.anchor().id.clone();
+        let own = entity_configuration(&visitor, &anchor).await;
+        Self {
+            demo,
+            visitor,
+            anchor,
+            jwks: own.claims["jwks"].clone(),
+            metadata: own.claims["metadata"]["federation_entity"].clone(),
+        }
+    }
+
+    async fn program(&self, library: &Library) -> Program {
+        let ca = self.demo.said.ca_file.as_ref().expect("a demo with TLS");
+        let mut program = Program::start(library, ca);
+        let told = json!({"ca": ca, "hosts": ca.with_file_name("hosts")});
+        program.tell(&told.to_string()).await;
+        program
+    }
+
+    fn endpoint(&self, name: &str) -> &str {
+        self.metadata[name].as_str().expect("an endpoint")
+    }
+
+    async fn resolve_response(&self, id: &str) -> String {
+        let endpoint = self.endpoint("federation_resolve_endpoint");
+        two::resolve_response(&self.visitor, endpoint, id, &self.anchor).await
+    }
+
+    /// Keys of somebody else under the anchor's `kid`s.
+    fn other_jwks(&self) -> Value {
+        let mut other = self.jwks.clone();
+        for shown in other["keys"].as_array_mut().expect("keys") {
+            *shown = key(shown["kid"].as_str().expect("a kid")).1;
+        }
+        other
     }
 }
 
@@ -222,25 +303,15 @@ async fn is_an_anchor(library: &Library) {
     let anchor = world.theirs.iter().find(|a| a.folder == library.folder);
     let anchor = anchor.expect("an anchor of this library");
     let jwks = json!({"keys": [anchor.public]});
-    let said = member
-        .ask(&json!({"do": "configuration", "id": anchor.id, "key": anchor.private, "metadata": {"federation_entity": {
-            "federation_fetch_endpoint": Board::fetch_endpoint(&anchor.id),
-            "federation_list_endpoint": format!("{}/list", anchor.id),
-            "organization_name": "A stranger's federation",
-        }}}))
-        .await;
-    world.board.publish(&anchor.id, statement(&said));
+    member.authority(&anchor.id, &anchor.private, None).await;
     let leaf = member.leaf("theirs", &anchor.id).await;
     let provider_jwks = world.provider_jwks().await;
     for (subject, jwks, policy) in [
         (&world.lab.issuer, &provider_jwks, None),
         (&leaf.id, &leaf.jwks, Some(policy())),
     ] {
-        let said = member
-            .ask(&json!({"do": "statement", "id": anchor.id, "key": anchor.private, "subject": subject,
-                "jwks": jwks, "policy": policy}))
-            .await;
-        world.board.vouch(&anchor.id, subject, statement(&said));
+        let by = (anchor.id.as_str(), &anchor.private);
+        member.vouches(by, subject, jwks, policy).await;
     }
     let asked = leaf.login(&anchor.id, &jwks, &world.lab.issuer);
     let said = member.ask(&asked).await;
@@ -286,6 +357,33 @@ impl Member {
             folder: library.folder,
             world,
         }
+    }
+
+    /// Publishes an authority that the library signs: an anchor, or an intermediate below `superior`.
+    async fn authority(&mut self, id: &str, private: &Value, superior: Option<&str>) {
+        let hints = superior.map(|superior| [superior]);
+        let said = self
+            .ask(&json!({"do": "configuration", "id": id, "key": private, "hints": hints, "metadata": {"federation_entity": {
+                "federation_fetch_endpoint": Board::fetch_endpoint(id),
+                "federation_list_endpoint": format!("{id}/list"),
+                "organization_name": "A stranger's authority",
+            }}}))
+            .await;
+        self.world.board.publish(id, statement(&said));
+    }
+
+    /// The authority `by` (its identifier and key) says at its fetch endpoint who `subject` is.
+    async fn vouches(
+        &mut self,
+        by: (&str, &Value),
+        subject: &str,
+        jwks: &Value,
+        policy: Option<Value>,
+    ) {
+        let said = self
+            .ask(&json!({"do": "statement", "id": by.0, "key": by.1, "subject": subject, "jwks": jwks, "policy": policy}))
+            .await;
+        self.world.board.vouch(by.0, subject, statement(&said));
     }
 
     async fn ask(&mut self, asked: &Value) -> Value {

@@ -13,7 +13,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use conformance_tests::{
     demo::binary,
     keeper::Keeper,
-    lab::Lab,
+    lab::{Beside, Lab},
     production::{certificates, free_address, run_to_end, write_private},
     statement::peek,
     visitor::Visitor,
@@ -91,7 +91,7 @@ impl World {
             trusted.push(format!("{{ id = {id:?}, jwks = '{jwks}' }}"));
         }
         let text = |path: PathBuf| path.to_str().expect("a path in UTF-8").to_owned();
-        let told = vec![
+        let told = [
             ("HEFU_LAB_CERTIFICATE", text(at("certificate.pem"))),
             ("HEFU_LAB_KEY", text(at("key.pem"))),
             ("HEFU_LAB_ALLOW", "\"127.0.0.0/8\"".to_owned()),
@@ -99,7 +99,13 @@ impl World {
             ("HEFU_LAB_AUTHORITY_HINTS", hints.join(", ")),
             ("HEFU_LAB_TRUST_ANCHORS", trusted.join(", ")),
         ];
-        let lab = Lab::start(free_address(), "127.0.0.1", Some(&at("ca.pem")), told).await;
+        let lab = Lab::start(Beside {
+            environment: &told,
+            host: Some("127.0.0.1"),
+            ca: Some(&at("ca.pem")),
+            ..Beside::default()
+        })
+        .await;
 
         let world = Self {
             lab,
@@ -160,32 +166,20 @@ impl World {
     /// What our own anchor answers about a member (OpenID Federation 1.0 §8.3).
     pub async fn resolved(&self, id: &str, entity_type: &str) -> Value {
         let endpoint = format!("{}/federation/resolve", self.anchor);
-        resolved(
-            &self.lab.browser(),
-            &endpoint,
-            id,
-            &self.anchor,
-            entity_type,
-        )
-        .await
+        let answer = resolve_response(&self.lab.browser(), &endpoint, id, &self.anchor).await;
+        peek(&answer).claims["metadata"][entity_type].clone()
     }
 }
 
-/// The metadata that a resolve endpoint of ours answers.
-pub async fn resolved(
-    visitor: &Visitor,
-    endpoint: &str,
-    id: &str,
-    anchor: &str,
-    entity_type: &str,
-) -> Value {
+/// What a resolve endpoint of ours answers.
+pub async fn resolve_response(visitor: &Visitor, endpoint: &str, id: &str, anchor: &str) -> String {
     let mut url: url::Url = endpoint.parse().expect("a URL");
     url.query_pairs_mut()
         .append_pair("sub", id)
         .append_pair("trust_anchor", anchor);
     let answer = visitor.get(url.as_str()).await;
     assert_eq!(answer.status, 200, "{id}: {}", answer.body);
-    peek(&answer.body).claims["metadata"][entity_type].clone()
+    answer.body
 }
 
 /// An anchor and a province in one process, below one host name.
