@@ -24,6 +24,8 @@ pub struct Portal {
     pub id_token_signed_response_alg: Algorithm,
     /// The algorithm of our request objects and client assertions; the key ring must hold a `client` key for it.
     pub signing_alg: Algorithm,
+    /// How the provider comes to know us.
+    pub registration: Registration,
     /// How the signed request reaches the provider.
     pub request: RequestMode,
     /// Sends our own trust chain in the request object's header, so that the provider need not collect it. Makes the request some
@@ -40,6 +42,27 @@ pub struct Portal {
     pub login_lifetime: i64,
     /// Seconds that request objects and client assertions live. The provider keeps their `jti` as long, so it is short.
     pub assertion_lifetime: i64,
+}
+
+/// How a provider comes to know a portal (OpenID Federation 1.0 §12).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Registration {
+    /// By the portal's entity configuration, when the first citizen comes.
+    #[default]
+    Automatic,
+    /// The portal registers itself beforehand, and again before the registration ends.
+    Explicit,
+}
+
+impl Registration {
+    /// Its name in metadata.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Automatic => "automatic",
+            Self::Explicit => "explicit",
+        }
+    }
 }
 
 /// How the request object travels (OpenID Federation 1.0 §12.1.1).
@@ -64,6 +87,7 @@ impl Default for Portal {
             acr_values: String::new(),
             id_token_signed_response_alg: Algorithm::ES256,
             signing_alg: Algorithm::ES256,
+            registration: Registration::Automatic,
             request: RequestMode::Value,
             send_trust_chain: false,
             offline_access: false,
@@ -103,6 +127,7 @@ mod tests {
         .unwrap();
         assert_eq!(portal.id_token_signed_response_alg, Algorithm::EdDSA);
         assert_eq!(portal.request, RequestMode::Pushed);
+        assert_eq!(portal.registration, Registration::Automatic);
         assert_eq!(portal.requested_scope().to_string(), "openid real_name");
         assert!(toml::from_str::<Portal>("id_token_signed_response_alg = \"none\"").is_err());
         assert!(toml::from_str::<Portal>("providers = \"x\"").is_err());

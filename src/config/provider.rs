@@ -72,6 +72,9 @@ pub struct Provider {
     pub registration_tokens: Vec<TokenHash>,
     /// The scopes that a client may be given that registered itself: nobody has looked at it, so no real name.
     pub registration_scope: Scope,
+    /// Whether relying parties of the federation may register explicitly (OpenID Federation 1.0 §12.2), beside being registered
+    /// automatically.
+    pub explicit_registration: bool,
     /// Registrations that may come from one address in an hour.
     pub registrations_per_hour: i64,
     /// Whether request objects are fetched from a client's `request_uri` (OIDC Core 6.2).
@@ -167,6 +170,7 @@ impl Default for Provider {
             registration_tokens: Vec::new(),
             registration_scope: Scope::parse("openid profile phone email address offline_access")
                 .unwrap_or_default(),
+            explicit_registration: false,
             registrations_per_hour: 1000,
             request_uri: false,
             require_request_uri_registration: true,

@@ -101,7 +101,10 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
         Role::Provider => {
             let register = id("register")?;
             Section::Provider {
-                provider: Box::new(provider::Provider::default()),
+                provider: Box::new(provider::Provider {
+                    explicit_registration: true,
+                    ..provider::Provider::default()
+                }),
                 people: Box::new(people::People {
                     register_url: format!("{register}/api"),
                     sms_gateway_url: format!("{register}/sms"),

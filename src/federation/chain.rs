@@ -117,10 +117,35 @@ impl TrustChain {
         rules: &Rules,
         now: UnixTime,
     ) -> Result<Self, ChainError> {
+        Self::read(tokens, None, anchors, rules, now)
+    }
+
+    /// The same for a chain that begins with an explicit registration request to `provider` (§12.2.1).
+    pub fn parse_request(
+        tokens: &[impl AsRef<str>],
+        provider: &EntityId,
+        anchors: &Anchors,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<Self, ChainError> {
+        Self::read(tokens, Some(provider), anchors, rules, now)
+    }
+
+    fn read(
+        tokens: &[impl AsRef<str>],
+        provider: Option<&EntityId>,
+        anchors: &Anchors,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<Self, ChainError> {
         bearable(tokens.len(), rules)?;
         let mut readings = Vec::with_capacity(tokens.len());
-        for token in tokens {
-            let reading = Reading::of(token.as_ref(), rules, now);
+        for (hop, token) in tokens.iter().enumerate() {
+            let token = token.as_ref();
+            let reading = match provider.filter(|_| hop == 0) {
+                Some(provider) => Reading::of_request(token, provider, rules, now),
+                None => Reading::of(token, rules, now),
+            };
             let goes_on = reading.is_sound();
             readings.push(reading);
             if !goes_on {
@@ -205,6 +230,29 @@ impl TrustChain {
 
     pub fn subject_configuration(&self) -> &EntityStatement {
         &self.statements[0]
+    }
+
+    /// The same path, checked, with `request` where the subject's configuration stood.
+    pub fn with_request(
+        &self,
+        request: Arc<EntityStatement>,
+        anchors: &Anchors,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<Self, ChainError> {
+        let above = self.statements.iter().skip(1).cloned();
+        let readings: Vec<Reading> = std::iter::once(request)
+            .chain(above)
+            .map(Reading::sound)
+            .collect();
+        Self::judge(&readings, anchors, rules, now, Thoroughness::FirstFailure)
+    }
+
+    /// Whether it begins with an explicit registration request (§12.2.1), not with what the subject publishes.
+    pub fn is_request(&self) -> bool {
+        self.subject_configuration()
+            .configuration()
+            .is_some_and(|configuration| configuration.audience.is_some())
     }
 
     /// What the immediate superior says about the subject; none when the subject is the anchor.

@@ -3,6 +3,7 @@
 //!
 //! Nothing is stored: a registration lives as long as its chain (§12.1), and is found again from it.
 
+mod explicit;
 mod keys;
 mod metadata;
 mod names;
@@ -23,6 +24,7 @@ use crate::federation::trust_mark::{self, TrustMark};
 use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, Encryption, ErrorCode, Scope};
 
+pub use explicit::{Answer, Posted, RESPONSE_TYP};
 pub use names::Localized;
 
 /// A relying party as its federation lets it be: resolved metadata, parsed once. Valid until `expires_at`.
@@ -168,17 +170,27 @@ impl Registrar {
             }
         };
         let chain = chain.map_err(|error| RegistrationError::from(&*error))?;
-        if let Some(known) = self.current(&chain, now).await {
+        self.of_chain(&chain, now).await
+    }
+
+    /// The relying party at the beginning of `chain`, which holds now.
+    pub async fn of_chain(
+        &self,
+        chain: &Arc<TrustChain>,
+        now: UnixTime,
+    ) -> Result<Arc<ResolvedRelyingParty>, RegistrationError> {
+        let client_id = chain.subject();
+        if let Some(known) = self.current(chain, now).await {
             return Ok(known);
         }
         // Many logins at once read a client, and fetch its keys, once.
         let gate = self.gate(client_id).await;
         let _one_at_a_time = gate.lock().await;
-        if let Some(known) = self.current(&chain, now).await {
+        if let Some(known) = self.current(chain, now).await {
             return Ok(known);
         }
         let before = self.clients.get(client_id).await;
-        let client = Arc::new(self.read(&chain, before.as_deref(), now).await?);
+        let client = Arc::new(self.read(chain, before.as_deref(), now).await?);
         self.clients
             .insert(client_id.clone(), Arc::clone(&client))
             .await;
@@ -250,11 +262,15 @@ impl Registrar {
             return Ok(newest.unwrap_or_else(|| Arc::clone(client)));
         }
         *looked_at = Some(now);
-        let chain = self
-            .resolver
-            .renew(&client.entity_id, now)
-            .await
-            .unwrap_or_else(|_| Arc::clone(&client.chain));
+        let chain = if client.chain.is_request() {
+            // What was registered stays; only keys behind an address are looked for again.
+            Arc::clone(&client.chain)
+        } else {
+            self.resolver
+                .renew(&client.entity_id, now)
+                .await
+                .unwrap_or_else(|_| Arc::clone(&client.chain))
+        };
         let fresh = Arc::new(self.read(&chain, None, now).await?);
         self.clients
             .insert(client.entity_id.clone(), Arc::clone(&fresh))

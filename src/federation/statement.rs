@@ -82,6 +82,8 @@ pub struct Configuration {
     pub trust_mark_issuers: Map<String, Value>,
     /// Trust mark type → `{sub, jwks}`. Counts only in an anchor's configuration.
     pub trust_mark_owners: Map<String, Value>,
+    /// Whose eyes it is for: set in explicit registration requests alone.
+    pub audience: Option<EntityId>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -105,6 +107,16 @@ impl EntityStatement {
     /// Reads a statement, asking everything of §3.2 that one statement alone can answer.
     pub fn parse(token: &str, rules: &Rules, now: UnixTime) -> Result<Self, Failure> {
         Reading::of(token, rules, now).into_statement()
+    }
+
+    /// Reads an explicit registration request to `provider` (§12.2.1).
+    pub fn parse_request(
+        token: &str,
+        provider: &EntityId,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Result<Self, Failure> {
+        Reading::of_request(token, provider, rules, now).into_statement()
     }
 
     /// Whether `keys`, those of the issuer, hold the key that is named, and it made the signature.

@@ -218,6 +218,18 @@ pub fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<Un
     }
 }
 
+/// `aud` where it names one reader alone, as a string or as an array of one.
+pub fn sole_audience(claims: &Map<String, Value>) -> Option<&str> {
+    match claims.get("aud")? {
+        Value::String(audience) => Some(audience),
+        Value::Array(audiences) => match &audiences[..] {
+            [audience] => audience.as_str(),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A claim that must be text.
 pub fn text<'c>(claims: &'c Map<String, Value>, name: &'static str) -> Result<&'c str, JwtError> {
     claims

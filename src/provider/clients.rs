@@ -12,6 +12,7 @@ use crate::client::{
 use crate::clock::UnixTime;
 use crate::config;
 use crate::crypto::Sealer;
+use crate::federation::EntityId;
 use crate::federation::registration::{
     HintedChains, Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
 };
@@ -23,6 +24,7 @@ use crate::store::{self, Store};
 
 use super::client_keys::ClientKeys;
 use super::encrypted;
+use super::explicit::Registrations;
 use super::request::reference::References;
 use super::request::{Parameters, Refusal, named_key};
 
@@ -36,6 +38,8 @@ const MOST: usize = 10_000;
 pub struct Clients {
     configured: HashMap<String, Arc<Client>>,
     registrar: Option<Arc<Registrar>>,
+    /// Missing where explicit registration is not offered.
+    registrations: Option<Registrations>,
     plain_http: bool,
     known: Mutex<HashMap<String, Remembered>>,
     /// Opens sealed secrets.
@@ -82,6 +86,7 @@ impl Clients {
         Ok(Self {
             configured,
             registrar,
+            registrations: None,
             plain_http,
             known: Mutex::default(),
             sealer: None,
@@ -113,6 +118,28 @@ impl Clients {
         }
     }
 
+    /// With relying parties that registered explicitly at `provider`, where that is offered.
+    #[must_use]
+    pub fn registering_at(self, provider: EntityId, settings: &config::provider::Provider) -> Self {
+        let registrations = settings
+            .explicit_registration
+            .then(|| Registrations::of(provider));
+        Self {
+            registrations,
+            ..self
+        }
+    }
+
+    /// What explicit registration needs, where it is offered.
+    pub fn offices(&self) -> Option<(&Registrar, &Registrations)> {
+        Some((self.registrar.as_deref()?, self.registrations.as_ref()?))
+    }
+
+    /// Whether `party` can be a client of ours.
+    pub fn accepts(&self, party: &ResolvedRelyingParty) -> Result<(), MetadataError> {
+        of_federation(party).map(|_| ())
+    }
+
     /// The client `id`. `hinted` are the unverified chains of its request object. May go out to the
     /// federation: no connection of the store may be held by the caller.
     pub async fn find(
@@ -133,7 +160,15 @@ impl Clients {
             .as_ref()
             .and_then(|r| Some((r, r.entity_id(id)?)))
         {
-            let party = registrar.client(&entity, hinted, now).await?;
+            // A registration that holds comes first; without one the client is registered automatically.
+            let chain = match &self.registrations {
+                Some(registrations) => registrations.chain(store, registrar, &entity, now).await?,
+                None => None,
+            };
+            let party = match chain {
+                Some(chain) => registrar.of_chain(&chain, now).await?,
+                None => registrar.client(&entity, hinted, now).await?,
+            };
             return Ok(self.federated(party, now)?);
         }
         let known = self.lock().get(id).cloned();
@@ -341,7 +376,12 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
         .transpose()?;
     Ok(Client {
         id: ClientId(party.entity_id.to_string()),
-        profile: Profile::Federation,
+        // What §12.1 demands of requests is for clients that never registered.
+        profile: if party.is_explicit() {
+            Profile::Oidc
+        } else {
+            Profile::Federation
+        },
         redirect_uris: party.redirect_uris.clone(),
         response_types,
         grant_types: party.grant_types.iter().cloned().collect(),

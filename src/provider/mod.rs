@@ -16,6 +16,7 @@ pub mod device;
 pub mod dpop;
 pub mod encrypted;
 pub mod exchange;
+pub mod explicit;
 pub mod fetch;
 pub mod floor;
 pub mod grants;

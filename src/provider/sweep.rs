@@ -19,6 +19,10 @@ pub async fn sweep(conn: &mut Conn, now: UnixTime) -> Result<u64, Error> {
             "DELETE FROM device_codes WHERE expires_at <= $1",
             now.plus(-DEVICES),
         ),
+        (
+            "DELETE FROM explicit_registrations WHERE expires_at <= $1",
+            now,
+        ),
         ("DELETE FROM revoked_tokens WHERE expires_at <= $1", now),
         ("DELETE FROM refresh_tokens WHERE expires_at <= $1", now),
         ("DELETE FROM grants WHERE expires_at <= $1", now.plus(-KEPT)),

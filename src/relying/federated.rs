@@ -10,6 +10,7 @@ use crate::federation::entity::{FEDERATION_ENTITY, OPENID_PROVIDER, OPENID_RELYI
 use crate::federation::registration::Localized;
 use crate::federation::statement::EntityStatement;
 use crate::federation::{EntityId, Resolver, TrustChain};
+use crate::relying::registration::Ways;
 use crate::relying::trust::{Hop, OwnChain, Trust, Untrusted, Vouched};
 
 /// Resolves through the portal's own resolver, hence to the anchors the portal was configured with.
@@ -48,6 +49,22 @@ impl Trust for Federated {
                 }),
                 _ => Err(Untrusted(format!("{issuer} is not an OpenID Provider"))),
             }
+        })
+    }
+
+    fn ways<'a>(
+        &'a self,
+        id: &'a str,
+        issuer: &'a str,
+        now: UnixTime,
+    ) -> BoxFuture<'a, Result<Ways, Untrusted>> {
+        Box::pin(async move {
+            let peer = self.chain(issuer, now).await?;
+            let rules = *self.resolver.rules();
+            let id = EntityId::parse(id, rules.schemes).map_err(|e| Untrusted(e.to_string()))?;
+            let own = self.resolver.resolve_to(&id, peer.anchor(), now).await;
+            let own = own.map_err(|e| Untrusted(e.to_string()))?;
+            Ok(Ways { own, peer, rules })
         })
     }
 

@@ -110,6 +110,7 @@ pub async fn start(
 ) -> Result<Url, LoginError> {
     // OpenID Federation 1.0 §12.1.1: first the provider's chain, and no request at all when it does not hold.
     let (provider, _) = party.provider(now).await?;
+    party.registered(&provider, now).await?;
     let state = rng.token();
     let secrets = Secrets {
         nonce: rng.token(),

@@ -29,7 +29,10 @@ pub fn openid_relying_party(party: &Party, name: &str) -> Map<String, Value> {
     };
     let mut metadata = Map::new();
     let mut say = |name: &str, value: Value| metadata.insert(name.to_owned(), value);
-    say("client_registration_types", json!(["automatic"]));
+    say(
+        "client_registration_types",
+        json!([settings.registration.as_str()]),
+    );
     say("client_name", name.into());
     say("application_type", "web".into());
     say("redirect_uris", json!([party.url(CALLBACK)]));

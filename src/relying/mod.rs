@@ -11,6 +11,7 @@ pub mod login;
 pub mod logout;
 pub mod metadata;
 pub mod pending;
+pub mod registration;
 pub mod session;
 pub mod tokens;
 pub mod trust;
@@ -42,6 +43,7 @@ pub struct Party {
     pub outbound: Arc<Outbound>,
     pub trust: Arc<dyn Trust>,
     keys: trust::KeyCache,
+    registration: registration::Place,
 }
 
 impl Party {
@@ -61,6 +63,7 @@ impl Party {
             outbound,
             trust,
             keys: trust::KeyCache::default(),
+            registration: registration::Place::default(),
         }
     }
 

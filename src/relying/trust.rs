@@ -15,6 +15,7 @@ use crate::crypto::BoxFuture;
 use crate::jose::json;
 use crate::outbound::{Limits, Outbound};
 use crate::relying::LoginError;
+use crate::relying::registration::Ways;
 
 /// Answers by trust chains that end at an anchor of ours.
 pub trait Trust: Send + Sync + fmt::Debug {
@@ -27,6 +28,20 @@ pub trait Trust: Send + Sync + fmt::Debug {
 
     /// The chain that vouches for us; `None` when it cannot be had now.
     fn own_chain<'a>(&'a self, id: &'a str, now: UnixTime) -> BoxFuture<'a, Option<OwnChain>>;
+
+    /// The chains by which `id` can register at `issuer`: both to one anchor.
+    fn ways<'a>(
+        &'a self,
+        id: &'a str,
+        issuer: &'a str,
+        _now: UnixTime,
+    ) -> BoxFuture<'a, Result<Ways, Untrusted>> {
+        Box::pin(async move {
+            Err(Untrusted(format!(
+                "no trust anchor is common to {id} and {issuer}"
+            )))
+        })
+    }
 }
 
 /// The portal's own chain.
@@ -74,6 +89,7 @@ pub struct Provider {
     pub userinfo_endpoint: Url,
     pub pushed_authorization_request_endpoint: Option<Url>,
     pub end_session_endpoint: Option<Url>,
+    pub federation_registration_endpoint: Option<Url>,
     /// RFC 9207 §3: `iss` must then be in every response.
     pub names_itself: bool,
     jwks: Option<Value>,
@@ -106,8 +122,11 @@ impl Provider {
         if text("issuer") != Some(&settings.provider) {
             return Err(untrusted("its issuer is not its entity identifier"));
         }
-        if lists("client_registration_types_supported", "automatic") != Some(true) {
-            return Err(untrusted("it does not offer automatic registration"));
+        let way = settings.registration.as_str();
+        if lists("client_registration_types_supported", way) != Some(true) {
+            return Err(LoginError::Untrusted(format!(
+                "it does not offer {way} registration"
+            )));
         }
         // What is not listed is not known to be impossible; what is listed must hold our choice.
         for (list, ours) in [
@@ -138,6 +157,7 @@ impl Provider {
                 "pushed_authorization_request_endpoint",
             )?,
             end_session_endpoint: endpoint("end_session_endpoint")?,
+            federation_registration_endpoint: endpoint("federation_registration_endpoint")?,
             names_itself: metadata.get("authorization_response_iss_parameter_supported")
                 == Some(&Value::Bool(true)),
             jwks: metadata.get("jwks").cloned(),

@@ -16,7 +16,7 @@ use crate::brand::Brand;
 use crate::client::registration_token;
 use crate::config::authority::Authority as AuthoritySection;
 use crate::config::people::People as PeopleSection;
-use crate::config::portal::Portal;
+use crate::config::portal::{Portal, Registration};
 use crate::config::provider::Provider as ProviderSection;
 use crate::config::{Address, Section};
 use crate::crypto::{Authorities, Purpose};
@@ -210,6 +210,9 @@ fn portal(
     )?;
     let mut tasks = vec![forgetting(opened)];
     tasks.extend(shown_marks(opened, shared, id, resolver, &publisher));
+    if section.registration == Registration::Explicit {
+        tasks.push(registering(opened, &party));
+    }
     let portal = PortalHouse {
         house: house.clone(),
         party,
@@ -226,6 +229,16 @@ fn portal(
         tasks,
         authority: None,
         resolver: None,
+    })
+}
+
+/// A portal that registers explicitly stays registered while nobody logs in.
+fn registering(opened: &Opened, party: &Arc<Party>) -> Task {
+    let (house, party) = (opened.house.clone(), Arc::clone(party));
+    let name = format!("{}: registration", opened.entity.name);
+    Task::new(name, Duration::from_secs(20), move || {
+        let (party, now) = (Arc::clone(&party), house.now());
+        async move { party.keep_registered(now).await.map_err(|e| e.to_string()) }
     })
 }
 
@@ -255,7 +268,8 @@ fn provider(
     let (outbound, sealer) = (&opened.house.outbound, Arc::clone(&opened.house.sealer));
     let clients = Clients::new(section, Some(registrar), shared.plain_http)
         .map_err(|e| settings(opened, format!("provider.clients: {e}")))?
-        .served_by(section, outbound, sealer);
+        .served_by(section, outbound, sealer)
+        .registering_at(id.clone(), section);
     let ca = section.mtls.as_ref().and_then(|mtls| mtls.ca.as_ref());
     let authorities = ca.map(|path| authorities(opened, path)).transpose()?;
     let house = Arc::new(ProviderHouse {

@@ -13,6 +13,7 @@ mod keys;
 mod notice;
 mod operator;
 mod provider;
+mod registrations;
 mod relying;
 mod tokens;
 mod told;

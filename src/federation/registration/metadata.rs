@@ -61,13 +61,18 @@ pub(super) fn of(
         .ok_or("the entity is not a relying party, or may not be one")?;
     let reader = Reader { members, schemes };
 
-    // §12.1: a registration type may be unsaid; when it is said, it must be ours.
+    // §12: a registration type may be unsaid; when it is said, it must be the one that is used.
+    let used = if chain.is_request() {
+        "explicit"
+    } else {
+        "automatic"
+    };
     let registration_types = reader.texts("client_registration_types")?;
     if registration_types
         .as_ref()
-        .is_some_and(|types| !types.iter().any(|t| t == "automatic"))
+        .is_some_and(|types| !types.iter().any(|t| t == used))
     {
-        return Err("client_registration_types does not hold automatic".to_owned());
+        return Err(format!("client_registration_types does not hold {used}"));
     }
     if reader
         .text("client_id")?

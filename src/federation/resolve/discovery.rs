@@ -88,6 +88,20 @@ impl Resolver {
         fresh: bool,
         thoroughness: Thoroughness,
     ) -> Result<(TrustChain, Explanation), Arc<ResolveError>> {
+        self.search_from(None, subject, anchors, now, fresh, thoroughness)
+            .await
+    }
+
+    /// The same from a configuration that is at hand, and need not be published.
+    pub(super) async fn search_from(
+        &self,
+        own: Option<&Arc<Reading>>,
+        subject: &EntityId,
+        anchors: &Anchors,
+        now: UnixTime,
+        fresh: bool,
+        thoroughness: Thoroughness,
+    ) -> Result<(TrustChain, Explanation), Arc<ResolveError>> {
         let mut run = Run {
             thoroughness,
             id: RUNS.fetch_add(1, Ordering::Relaxed),
@@ -104,7 +118,7 @@ impl Resolver {
             } else {
                 self.places.acquire().await.ok()
             };
-            let first = self.walk(&run, subject, anchors).await;
+            let first = self.walk(&run, own, subject, anchors).await;
             let impostor = run.impostor().is_some();
             let found = match first {
                 Err(_) if impostor || run.used_memory.load(Ordering::Relaxed) => {
@@ -114,7 +128,7 @@ impl Resolver {
                         run.id = RUNS.fetch_add(1, Ordering::Relaxed);
                         run.note_impostor(None);
                     }
-                    self.walk(&run, subject, anchors).await
+                    self.walk(&run, own, subject, anchors).await
                 }
                 other => other,
             };
@@ -142,6 +156,7 @@ impl Resolver {
     async fn walk(
         &self,
         run: &Run,
+        own: Option<&Arc<Reading>>,
         subject: &EntityId,
         anchors: &Anchors,
     ) -> Result<(TrustChain, Explanation), ResolveError> {
@@ -157,7 +172,10 @@ impl Resolver {
             }
         };
 
-        let own = self.configuration(run, subject).await;
+        let own = match own {
+            Some(own) => Arc::clone(own),
+            None => self.configuration(run, subject).await,
+        };
         let refused = own
             .failure()
             .map(|failure| format!("the entity configuration of {subject}: {failure}"));

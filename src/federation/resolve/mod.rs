@@ -20,7 +20,7 @@ use crate::federation::chain::Thoroughness::{EveryFailure, FirstFailure};
 use crate::federation::chain::{Anchors, TrustChain};
 use crate::federation::entity::EntityId;
 use crate::federation::explain::Explanation;
-use crate::federation::statement::{Rules, Step};
+use crate::federation::statement::{EntityStatement, Reading, Rules, Step};
 use crate::federation::trust_mark::Statuses;
 
 pub use cache::Remembered;
@@ -266,6 +266,28 @@ impl Resolver {
             }
             _ => None,
         }
+    }
+
+    /// A chain that begins with `request`, which was handed to us and need not be what its subject publishes (§12.2). Nothing
+    /// of it is remembered here.
+    pub async fn resolve_request(
+        &self,
+        request: &Arc<EntityStatement>,
+        now: UnixTime,
+    ) -> Result<TrustChain, Arc<ResolveError>> {
+        let (anchors, own) = (
+            self.anchors(),
+            Arc::new(Reading::sound(Arc::clone(request))),
+        );
+        let found = self.search_from(
+            Some(&own),
+            &request.sub,
+            &anchors,
+            now,
+            false,
+            Thoroughness::FirstFailure,
+        );
+        found.await.map(|(chain, _)| chain)
     }
 
     /// Looks everything up again now, for a caller that has reason to believe that what is remembered is old.

@@ -10,7 +10,7 @@ use super::{Configuration, EntityStatement, Kind, Rules, Subordinate, TYP, Trust
 use crate::clock::UnixTime;
 use crate::federation::check::{Failure, Hop, Step};
 use crate::federation::constraints::Constraints;
-use crate::federation::entity::{EntityId, Schemes};
+use crate::federation::entity::{EntityId, OPENID_RELYING_PARTY, Schemes};
 use crate::federation::policy::{self, MetadataPolicy};
 use crate::jose::{JwkSet, JwsError, UnverifiedJws, json, jwt};
 use crate::oauth::Algorithm;
@@ -27,8 +27,37 @@ pub struct Reading {
 impl Reading {
     pub fn of(token: &str, rules: &Rules, now: UnixTime) -> Self {
         let mut reading = Self::default();
-        reading.statement = reading.read(token, rules, now).map(Arc::new);
+        reading.statement = reading.read(token, None, rules, now).map(Arc::new);
         reading
+    }
+
+    /// An explicit registration request to `provider` (§12.2.1): a configuration that names its one reader, and whose header
+    /// may carry chains.
+    pub fn of_request(token: &str, provider: &EntityId, rules: &Rules, now: UnixTime) -> Self {
+        let mut reading = Self::default();
+        let request = reading.read(token, Some(provider), rules, now);
+        if let Some(request) = &request {
+            reading.check_request(request);
+        }
+        reading.statement = request.map(Arc::new);
+        reading
+    }
+
+    fn check_request(&mut self, request: &EntityStatement) {
+        match request.configuration() {
+            None => {
+                let reason = "a registration request is by the entity that registers";
+                self.fail(Failure::new(Step::Issuer, reason));
+            }
+            Some(configuration) if configuration.authority_hints.is_empty() => {
+                self.fail(Failure::new(Step::Claims, "authority_hints is missing"));
+            }
+            Some(_) => {}
+        }
+        if !request.metadata.contains_key(OPENID_RELYING_PARTY) {
+            let reason = "metadata.openid_relying_party is missing";
+            self.fail(Failure::new(Step::Claims, reason));
+        }
     }
 
     /// A statement that was read before and found sound.
@@ -101,7 +130,13 @@ impl Reading {
         self.hop.held(step);
     }
 
-    fn read(&mut self, token: &str, rules: &Rules, now: UnixTime) -> Option<EntityStatement> {
+    fn read(
+        &mut self,
+        token: &str,
+        reader: Option<&EntityId>,
+        rules: &Rules,
+        now: UnixTime,
+    ) -> Option<EntityStatement> {
         let jws = UnverifiedJws::parse(token, rules.max_bytes);
         let jws = self.take(jws.map_err(|e| Failure::new(Step::Form, e)))?;
         self.settle(Step::Form);
@@ -112,8 +147,12 @@ impl Reading {
         self.settle(Step::Typ);
         // §4.3, §4.4: these belong to request objects and registration requests. The others would name a key of the
         // sender's choice (RFC 7515 §4.1.2 ff.); refused rather than ignored.
-        for name in ["trust_chain", "peer_trust_chain", "jku", "jwk", "x5u"] {
-            if jws.header.members.contains_key(name) {
+        let chains: &[&str] = match reader {
+            None => &["trust_chain", "peer_trust_chain"],
+            Some(_) => &[],
+        };
+        for name in ["jku", "jwk", "x5u"].iter().chain(chains) {
+            if jws.header.members.contains_key(*name) {
                 let reason = format_args!("the header must not carry {name}");
                 self.fail(Failure::new(Step::Header, reason));
             }
@@ -180,13 +219,14 @@ impl Reading {
         self.take(check_crit(&claims));
         self.settle(Step::Crit);
         let metadata = self.metadata(&claims);
-        let kind = match (&iss, &sub) {
-            (Some(iss), Some(sub)) if iss == sub => Some(Kind::Configuration(
-                self.configuration(&claims, rules.schemes),
-            )),
-            (Some(_), Some(_)) => Some(Kind::Subordinate(self.subordinate(&claims))),
-            _ => None,
-        };
+        let kind =
+            match (&iss, &sub) {
+                (Some(iss), Some(sub)) if iss == sub => Some(Kind::Configuration(
+                    self.configuration(&claims, reader, rules.schemes),
+                )),
+                (Some(_), Some(_)) => Some(Kind::Subordinate(self.subordinate(&claims))),
+                _ => None,
+            };
         self.settle(Step::Claims);
 
         Some(EntityStatement {
@@ -205,7 +245,12 @@ impl Reading {
         })
     }
 
-    fn configuration(&mut self, claims: &Map<String, Value>, schemes: Schemes) -> Configuration {
+    fn configuration(
+        &mut self,
+        claims: &Map<String, Value>,
+        reader: Option<&EntityId>,
+        schemes: Schemes,
+    ) -> Configuration {
         self.forbid(
             claims,
             "an entity configuration",
@@ -214,10 +259,15 @@ impl Reading {
                 "metadata_policy",
                 "metadata_policy_crit",
                 "source_endpoint",
-                "aud",
                 "trust_anchor",
             ],
         );
+        match reader {
+            None => self.forbid(claims, "an entity configuration", &["aud"]),
+            // §12.2.1: the provider and nobody else.
+            Some(reader) if jwt::sole_audience(claims) == Some(reader.as_str()) => {}
+            Some(_) => self.fail(Failure::new(Step::Claims, "aud is not this provider alone")),
+        }
         let hints = |name: &'static str| -> Result<Vec<EntityId>, Failure> {
             let Some(value) = claims.get(name) else {
                 return Ok(Vec::new());
@@ -247,6 +297,7 @@ impl Reading {
             trust_marks: self.take(parse_trust_marks(claims)).unwrap_or_default(),
             trust_mark_issuers: self.take(parse_issuers(claims)).unwrap_or_default(),
             trust_mark_owners: self.take(parse_owners(claims)).unwrap_or_default(),
+            audience: reader.cloned(),
         }
     }
 

@@ -5,7 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use super::{check_session, promises, register};
+use super::{check_session, federation_registration, promises, register};
 use crate::client::ISSUED;
 use crate::config::provider::{Mtls, Registration};
 use crate::crypto::Purpose;
@@ -98,6 +98,10 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
     {
         grant_types.push("implicit");
     }
+    let mut registration_types = vec!["automatic"];
+    if provider.settings.explicit_registration {
+        registration_types.push("explicit");
+    }
     let mut value = json!({
         "issuer": &*house.id,
         "authorization_endpoint": url("/authorize"),
@@ -133,7 +137,7 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "frontchannel_logout_supported": true,
         "frontchannel_logout_session_supported": true,
         // Federation 1.0 §5.1.3.
-        "client_registration_types_supported": ["automatic"],
+        "client_registration_types_supported": registration_types,
         "request_authentication_methods_supported": {
             "authorization_endpoint": ["request_object"],
             "pushed_authorization_request_endpoint": ["request_object", "private_key_jwt"],
@@ -143,6 +147,9 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
     if provider.settings.request_uri {
         value["require_request_uri_registration"] =
             provider.settings.require_request_uri_registration.into();
+    }
+    if provider.settings.explicit_registration {
+        value["federation_registration_endpoint"] = url(federation_registration::PATH).into();
     }
     if provider.settings.registration != Registration::Off {
         value["registration_endpoint"] = url(register::PATH).into();

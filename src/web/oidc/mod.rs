@@ -8,6 +8,7 @@ mod consent;
 mod device;
 mod device_authorization;
 mod exchange;
+mod federation_registration;
 mod interaction;
 mod introspect;
 mod logout;
@@ -119,6 +120,7 @@ pub fn routes(provider: Provider) -> Router {
         )
         .route("/interaction/{id}/cancel", post(interaction::cancel))
         .merge(register::routes(&provider))
+        .merge(federation_registration::routes(&provider))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .route_layer(from_fn_with_state(Provider::clone(&provider), say_refusals))
         .route_layer(from_fn_with_state(

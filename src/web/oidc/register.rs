@@ -266,7 +266,7 @@ fn unauthorized(sent: bool) -> Response {
     answer
 }
 
-fn too_many(seconds: i64) -> Response {
+pub(super) fn too_many(seconds: i64) -> Response {
     let error = Error::new(
         ErrorCode::TemporarilyUnavailable,
         "too many clients were registered from this address; try again later",

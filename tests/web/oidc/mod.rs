@@ -15,6 +15,7 @@ mod dpop;
 mod encryption;
 mod end_session;
 mod exchange;
+mod explicit_registration;
 mod fapi;
 mod floor;
 mod frontchannel;
@@ -68,7 +69,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use url::Url;
 
-use crate::support::federation::{LEAF, START, TestKey, World};
+use crate::support::federation::{LEAF, START, TestKey, World, entity_id};
 
 const ISSUER: &str = "https://id.example";
 const LEAF_CB: &str = "https://leaf.example/cb";
@@ -131,7 +132,7 @@ impl TestHouse {
             vault: folder.path(),
             kek: Arc::new(Kek::create_file(&folder.path().join("kek"), &mut rng.rng()).unwrap()),
             policy: Policy::shipped().unwrap(),
-            purposes: &[Purpose::IdToken, Purpose::Encryption],
+            purposes: &[Purpose::Federation, Purpose::IdToken, Purpose::Encryption],
         };
         let ring = Arc::new(
             KeyRing::open(&store, setup, START, &mut rng.rng())
@@ -173,7 +174,7 @@ impl TestHouse {
         let outbound = Arc::new(outbound.unwrap());
         let clients = Clients::new(&settings, Some(registrar), port.is_some()).unwrap();
         let clients = clients.served_by(&settings, &outbound, Arc::<KeyRing>::clone(&ring));
-        let clients = Arc::new(clients);
+        let clients = Arc::new(clients.registering_at(entity_id(ISSUER), &settings));
         let provider = Arc::new(ProviderHouse {
             authorities: settings
                 .mtls
