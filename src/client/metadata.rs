@@ -188,6 +188,7 @@ impl Client {
                 .text("scope")?
                 .map(|s| Scope::parse(s).ok_or(MetadataError::Value("scope")))
                 .transpose()?,
+            marks: None,
             platform,
             response_types,
             grant_types,

@@ -135,8 +135,17 @@ pub struct Client {
     pub front_channel: Option<FrontChannel>,
     /// `None`: every scope the provider has.
     pub scope_limit: Option<Scope>,
+    /// Its trust marks that count, where it comes from the federation.
+    pub marks: Option<Vec<Mark>>,
     /// What people are shown.
     pub platform: Platform,
+}
+
+/// A trust mark that counts.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mark {
+    pub trust_mark_type: String,
+    pub expires_at: Option<UnixTime>,
 }
 
 /// The algorithms under which tokens are issued.
@@ -187,6 +196,13 @@ impl Client {
             Profile::Fapi2 => &Algorithm::FAPI,
             Profile::Oidc | Profile::Federation => &Algorithm::ALL,
         }
+    }
+
+    /// Whether it shows a mark of this type that counts now.
+    pub fn shows_mark(&self, trust_mark_type: &str, now: UnixTime) -> bool {
+        self.marks.iter().flatten().any(|mark| {
+            mark.trust_mark_type == trust_mark_type && mark.expires_at.is_none_or(|end| now < end)
+        })
     }
 
     /// Whether it has no way to prove itself; then its refresh tokens are bound to what it proved when it got them.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use url::Url;
 
 use super::offers;
 use crate::oauth::{ResponseType, Scope};
@@ -63,6 +64,8 @@ pub struct Provider {
     /// Lets platforms watch from a hidden frame whether the person is still logged in (OIDC Session Management 1.0). The session's cookie
     /// then goes to other sites' frames too.
     pub session_management: bool,
+    /// Which trust marks allow what (OpenID Federation 1.0 §7).
+    pub marks: Marks,
     /// Clients registered by hand, each a table with the metadata names of OIDC Dynamic Client Registration 1.0 and
     /// `client_id`, `client_secret`.
     pub clients: Vec<Map<String, Value>>,
@@ -81,6 +84,16 @@ pub struct Provider {
     pub request_uri: bool,
     /// Only from addresses that the client registered (`request_uris`).
     pub require_request_uri_registration: bool,
+}
+
+/// Trust mark types, each the identifier under which the anchor lists its issuers.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Marks {
+    /// Lets a platform be told the full number of an identity document (`cn_id_number`). Without it nobody is.
+    pub real_name_full: Option<String>,
+    /// Lets a platform of the federation ask for logins at L4. Without it every platform may.
+    pub level_4: Option<String>,
 }
 
 /// Who may register clients.
@@ -165,6 +178,7 @@ impl Default for Provider {
             userinfo_floor: None,
             response_types: vec![ResponseType::CODE],
             session_management: false,
+            marks: Marks::default(),
             clients: Vec::new(),
             registration: Registration::Off,
             registration_tokens: Vec::new(),
@@ -217,6 +231,17 @@ impl Provider {
             && let Err(why) = super::Address::parse(&mtls.url, false)
         {
             problems.push(format!("mtls.url {why}"));
+        }
+        for (name, mark) in [
+            ("marks.real_name_full", &self.marks.real_name_full),
+            ("marks.level_4", &self.marks.level_4),
+        ] {
+            if mark
+                .as_deref()
+                .is_some_and(|mark| Url::parse(mark).is_err())
+            {
+                problems.push(format!("{name} is not a URL"));
+            }
         }
         problems.extend(offers::problems(self, &OWN_SCOPES));
         problems

@@ -12,6 +12,7 @@ use super::claims;
 use super::device;
 use super::grants::{self, Lives, Terms};
 use super::interaction::{self, Asked, Interaction, Known, Now, Purpose, Step};
+use super::marks::Allowed;
 use super::one_use::OneUse;
 use super::person;
 use super::request::{AuthorizationRequest, Return};
@@ -274,6 +275,7 @@ impl Rules<'_> {
         level: Level,
     ) -> Result<Reply, store::Error> {
         let now = self.now;
+        let allowed = Allowed::of(client, &self.settings.marks, now);
         let terms = Terms {
             redirect_uri: request.answer.redirect_uri.clone(),
             code_challenge: request.code_challenge.clone(),
@@ -282,7 +284,7 @@ impl Rules<'_> {
             claims: request.claims.clone(),
             nonce: request.nonce.clone(),
             auth_time: present.session.auth_time,
-            acr: level.acr(&self.settings.acr_base),
+            acr: level.min(allowed.highest()).acr(&self.settings.acr_base),
             amr: authn::amr(&present.session.factors())
                 .into_iter()
                 .map(str::to_owned)
@@ -320,7 +322,8 @@ impl Rules<'_> {
         };
         let response_type = request.response_type;
         let says = if response_type.is_front() {
-            self.front(conn, rng, response_type, &code, present).await?
+            self.front(conn, rng, response_type, &code, present, allowed)
+                .await?
         } else {
             Some(Says::Code(code.reveal().clone()))
         };
@@ -388,6 +391,7 @@ impl Rules<'_> {
         response_type: ResponseType,
         code: &Secret<String>,
         present: &Present,
+        allowed: Allowed,
     ) -> Result<Option<Says>, store::Error> {
         let now = self.now;
         let Some(grant) = grants::hand_out(conn, code, response_type.code, now).await? else {
@@ -407,7 +411,7 @@ impl Rules<'_> {
             }
         };
         let sub = person::sub(conn, rng, &grant.person, &terms.sector, now).await?;
-        let held = person::claims_under(conn, self.sealer, &present.person, terms).await?;
+        let held = person::claims_under(conn, self.sealer, &present.person, terms, allowed).await?;
         let claims = if response_type == ResponseType::ID_TOKEN {
             // OIDC Core 5.4: no access token comes with it, so there is no UserInfo to ask.
             claims::for_lone_id_token(&terms.scope, &terms.claims, &held)

@@ -42,15 +42,19 @@ pub const SCOPES: [(&str, &[&str]); 7] = [
     ),
 ];
 
+/// The whole number of the identity document: in no scope, so asked for by name, and told under a trust mark only (`marks`).
+pub const FULL_NUMBER: &str = "cn_id_number";
+
 /// Claims that only a proven real name can fill.
-const REAL_NAME: [&str; 2] = ["cn_id_number_masked", "assurance_level"];
+const REAL_NAME: [&str; 3] = ["cn_id_number_masked", "assurance_level", FULL_NUMBER];
 /// Claims of an identity document, which a phone alone never releases.
-pub const VERIFIED: [&str; 5] = [
+pub const VERIFIED: [&str; 6] = [
     "name",
     "birthdate",
     "gender",
     "cn_id_number_masked",
     "assurance_level",
+    FULL_NUMBER,
 ];
 
 /// The most members of a `claims` parameter that are read.
@@ -101,6 +105,9 @@ impl ClaimsRequest {
     pub fn within(mut self, limit: Option<&Scope>) -> Self {
         let Some(limit) = limit else { return self };
         let allowed = |name: &str| {
+            if name == FULL_NUMBER {
+                return limit.contains("real_name");
+            }
             let mut carriers = SCOPES
                 .iter()
                 .filter(|(_, claims)| claims.contains(&name))
@@ -112,15 +119,22 @@ impl ClaimsRequest {
         self
     }
 
+    /// Takes a claim out of both places; whether it was essential in one of them.
+    pub fn take_out(&mut self, name: &str) -> bool {
+        let taken = [self.userinfo.remove(name), self.id_token.remove(name)];
+        taken.iter().flatten().any(|wish| wish.essential)
+    }
+
     /// The names asked for in either place that this provider knows.
     pub fn known_names(&self) -> BTreeSet<String> {
         self.userinfo
             .keys()
             .chain(self.id_token.keys())
             .filter(|name| {
-                SCOPES
-                    .iter()
-                    .any(|(_, claims)| claims.contains(&name.as_str()))
+                *name == FULL_NUMBER
+                    || SCOPES
+                        .iter()
+                        .any(|(_, claims)| claims.contains(&name.as_str()))
             })
             .cloned()
             .collect()
@@ -197,7 +211,12 @@ pub fn for_userinfo(
 
 /// As people are shown them: who, which document, how proven, then the others.
 pub fn in_order(names: BTreeSet<String>) -> Vec<String> {
-    const FIRST: [&str; 3] = ["name", "cn_id_number_masked", "assurance_level"];
+    const FIRST: [&str; 4] = [
+        "name",
+        FULL_NUMBER,
+        "cn_id_number_masked",
+        "assurance_level",
+    ];
     let mut names: Vec<String> = names.into_iter().collect();
     names.sort_by_key(|name| FIRST.iter().position(|f| f == name).unwrap_or(FIRST.len()));
     names

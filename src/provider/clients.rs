@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::client::{
-    Authentication, BackChannel, Client, FrontChannel, Hop, MetadataError, Name, Platform, Profile,
-    Subject, Vouched,
+    Authentication, BackChannel, Client, FrontChannel, Hop, Mark, MetadataError, Name, Platform,
+    Profile, Subject, Vouched,
     registered::{self, Registered},
 };
 use crate::clock::UnixTime;
@@ -432,6 +432,16 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
                 session_required: party.backchannel_logout_session_required,
             }),
         scope_limit: party.scope.clone(),
+        marks: Some(
+            party
+                .trust_marks
+                .iter()
+                .map(|mark| Mark {
+                    trust_mark_type: mark.trust_mark_type.clone(),
+                    expires_at: mark.exp,
+                })
+                .collect(),
+        ),
         platform: platform(party),
     })
 }

@@ -10,6 +10,7 @@ use sqlx::Row;
 use super::claims::ClaimsRequest;
 use super::grants::{self, Grant};
 use super::interaction::Asked;
+use super::marks::Allowed;
 use super::request::{
     self, AuthorizationRequest, Context, Parameters, Prompt, ResponseMode, Return,
 };
@@ -107,7 +108,8 @@ pub fn read(
     let scope = request::scope(sent, client, ResponseType::CODE, &offered, &resources)?;
     offered.check(&resources, &scope, &details)?;
     let claims = ClaimsRequest::default();
-    Ok(AuthorizationRequest {
+    let allowed = Allowed::of(client, &context.settings.marks, context.now);
+    allowed.narrow(AuthorizationRequest {
         client: client.id.clone(),
         answer: Return {
             redirect_uri: done,

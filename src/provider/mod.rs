@@ -24,6 +24,7 @@ pub mod interaction;
 pub mod introspect;
 pub mod issued;
 pub mod logout;
+pub mod marks;
 pub mod person;
 pub mod registration;
 pub mod request;

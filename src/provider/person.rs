@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::acr::Reach;
 use super::claims::ClaimsRequest;
 use super::grants::Terms;
+use super::marks::Allowed;
 use crate::authn::{self, Factor, passkey, password};
 use crate::clock::UnixTime;
 use crate::crypto::Sealer;
@@ -112,6 +113,7 @@ fn proven(person: &Person) -> Map<String, Value> {
         }
         if let Some(number) = &person.number {
             hold("cn_id_number_masked", number.masked().into());
+            hold(super::claims::FULL_NUMBER, number.plain().into());
             if let Some(birthdate) = number.birthdate() {
                 hold("birthdate", birthdate.into());
             }
@@ -128,15 +130,17 @@ fn proven(person: &Person) -> Map<String, Value> {
     held
 }
 
-/// What may be told under the terms of a grant. A phone is a factor, not a person: what SMS alone was given before the real name
+/// What may be told under the terms of a grant to a client that is `allowed` so much. A phone is a factor, not a person: what SMS alone was given before the real name
 /// was proven does not grow by it.
 pub async fn claims_under(
     conn: &mut Conn,
     sealer: &dyn Sealer,
     person: &Person,
     terms: &Terms,
+    allowed: Allowed,
 ) -> Result<Map<String, Value>, Error> {
-    let mut held = claims(conn, sealer, person, &terms.scope, &terms.claims).await?;
+    let held = claims(conn, sealer, person, &terms.scope, &terms.claims).await?;
+    let mut held = allowed.told(held);
     let later = person.verified_at.is_some_and(|at| at > terms.auth_time);
     if terms.amr == ["sms"] && later {
         held.retain(|name, _| !super::claims::VERIFIED.contains(&name.as_str()));
@@ -158,6 +162,10 @@ pub async fn masked_claims(
     }
     if let (Some(phone), Some(value)) = (&person.phone, shown.get_mut("phone_number")) {
         *value = phone.masked().into();
+    }
+    if let (Some(number), Some(value)) = (&person.number, shown.get_mut(super::claims::FULL_NUMBER))
+    {
+        *value = number.masked().into();
     }
     if let Some(value) = shown.get_mut("birthdate") {
         *value = "****-**-**".into();

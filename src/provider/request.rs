@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::acr::Level;
 use super::claims::{ClaimsRequest, SCOPES};
 use super::details::Detail;
+use super::marks::Allowed;
 use super::one_use::OneUse;
 use super::target::Offered;
 use crate::client::{Client, Profile};
@@ -188,23 +189,29 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
         resources,
         details,
         device: None,
-        answer,
+        answer: answer.clone(),
     };
+    let allowed = Allowed::of(client, &context.settings.marks, context.now);
+    let request = allowed.narrow(request).map_err(refuse)?;
     Ok(Reading { request, one_use })
 }
 
 impl AuthorizationRequest {
     /// The request as far as `client` may make it now, some time after it was read: what was taken from the client since is
     /// taken from it. The error: the address is no longer the client's, and nobody may be sent there.
-    pub fn as_of_now(mut self, client: &Client) -> Result<Self, Error> {
+    pub fn as_of_now(mut self, client: &Client, allowed: Allowed) -> Result<Self, Refusal> {
         // The answer to a device goes nowhere: its browser ends at a page of ours.
         if self.device.is_none() {
-            place::registered(&self.answer.redirect_uri, client)?;
-            place::allowed(self.response_type, client)?;
+            place::registered(&self.answer.redirect_uri, client)
+                .and_then(|()| place::allowed(self.response_type, client))
+                .map_err(Refusal::Page)?;
         }
         self.scope = within(&self.scope, client, self.response_type);
         self.claims = self.claims.within(client.scope_limit.as_ref());
-        Ok(self)
+        let answer = self.answer.clone();
+        allowed
+            .narrow(self)
+            .map_err(|error| Refusal::Redirect(answer, error))
     }
 }
 

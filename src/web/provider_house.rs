@@ -16,7 +16,7 @@ use super::preferences::Preferences;
 use super::view::error::ErrorKind;
 use super::view::{Asking, Claimed, Frame, Hop, Language, Place, Vouched};
 use crate::brand::Brand;
-use crate::client::{self, Platform};
+use crate::client::{self, Client, Platform};
 use crate::clock::UnixTime;
 use crate::config;
 use crate::crypto::Authorities;
@@ -28,6 +28,7 @@ use crate::provider::clients::Clients;
 use crate::provider::device;
 use crate::provider::encrypted;
 use crate::provider::logout::Deliverer;
+use crate::provider::marks::Allowed;
 use crate::provider::target::Offered;
 use crate::provider::tokens::{Hint, Issuer};
 
@@ -52,6 +53,11 @@ impl ProviderHouse {
             sealer: &*self.house.sealer,
             now: self.house.now(),
         }
+    }
+
+    /// What its trust marks allow `client` now.
+    pub fn allowed(&self, client: &Client) -> Allowed {
+        Allowed::of(client, &self.settings.marks, self.house.now())
     }
 
     pub fn offered(&self) -> Offered<'_> {

@@ -143,9 +143,8 @@ async fn handle(
         // It was verified and its marks were set when it was pushed; what the client may ask is what it may ask now.
         let one_use = None;
         request
-            .as_of_now(&client)
+            .as_of_now(&client, provider.allowed(&client))
             .map(|request| Reading { request, one_use })
-            .map_err(Refusal::Page)
     } else if let Some(error) = closed {
         Err(request::unopened(&sent, &client, error))
     } else {

@@ -27,8 +27,9 @@ use crate::web::view::Language;
 use crate::web::view::login::{Access, Consent, Item};
 
 /// Claims that an account may lack today and have tomorrow.
-const FILLED_LATER: [&str; 8] = [
+const FILLED_LATER: [&str; 9] = [
     "name",
+    "cn_id_number",
     "birthdate",
     "gender",
     "cn_id_number_masked",

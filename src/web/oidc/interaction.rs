@@ -14,6 +14,7 @@ use crate::client::Client;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::clients::ClientError;
 use crate::provider::interaction::{self, Asked, Interaction, Purpose, Step};
+use crate::provider::request::Refusal;
 use crate::session;
 use crate::web::cookies;
 use crate::web::csrf::{self, Ours};
@@ -122,12 +123,19 @@ pub(super) async fn as_of_now(
             )));
         }
     };
-    Ok(match asked.request.clone().as_of_now(&client) {
+    let allowed = provider.allowed(&client);
+    Ok(match asked.request.clone().as_of_now(&client, allowed) {
         Ok(request) => {
             let platform = asked.platform.clone();
             Ok((client, Asked { request, platform }))
         }
-        Err(error) => Err(provider.refuse(headers, ErrorKind::WrongReturnAddress, &error)),
+        Err(Refusal::Page(error)) => {
+            Err(provider.refuse(headers, ErrorKind::WrongReturnAddress, &error))
+        }
+        Err(Refusal::Redirect(to, error)) => {
+            let refusal = Refusal::Redirect(to, error);
+            Err(reply::refuse(provider, headers, refusal, &client).await?)
+        }
     })
 }
 

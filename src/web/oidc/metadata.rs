@@ -12,7 +12,7 @@ use crate::crypto::Purpose;
 use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, ContentEncryption, KeyManagement, MacAlgorithm};
 use crate::provider::acr::Level;
-use crate::provider::claims::SCOPES;
+use crate::provider::claims::{FULL_NUMBER, SCOPES};
 use crate::provider::dpop;
 use crate::provider::request::ResponseMode;
 use crate::web::provider_house::{Provider, ProviderHouse};
@@ -75,6 +75,14 @@ pub fn metadata(provider: &ProviderHouse) -> Map<String, Value> {
         "amr",
         "sid",
     ]);
+    claims.extend(
+        provider
+            .settings
+            .marks
+            .real_name_full
+            .as_ref()
+            .map(|_| FULL_NUMBER),
+    );
     claims.sort_unstable();
     claims.dedup();
     let acr: Vec<String> = Level::ALL

@@ -358,6 +358,7 @@ impl TokenRequest {
         } else {
             None
         };
+        let allowed = provider.allowed(client);
         let claims = if grant
             .terms
             .claims
@@ -370,7 +371,7 @@ impl TokenRequest {
                 None => serde_json::Map::new(),
                 Some(person) => {
                     let (sealer, terms) = (&*provider.house.sealer, &grant.terms);
-                    let held = person::claims_under(conn, sealer, &person, terms).await?;
+                    let held = person::claims_under(conn, sealer, &person, terms, allowed).await?;
                     claims::for_id_token(&terms.claims, &held)
                 }
             }
@@ -379,6 +380,7 @@ impl TokenRequest {
         };
         let mut grant = grant;
         grant.confirmation = confirmation;
+        allowed.lower(&mut grant.terms, &provider.settings.acr_base);
         if renewed {
             // OIDC Core 12.2: no new nonce.
             grant.terms.nonce = None;

@@ -165,11 +165,13 @@ async fn tell(
     {
         return Ok(Err(Refusal::StepUp(challenge)));
     }
+    // What its trust marks let it have now.
+    let allowed = provider.allowed(&client);
     let Some(person) = person::find(&mut conn, &*house.sealer, &grant.person).await? else {
         return invalid("the account is closed");
     };
     let terms = &grant.terms;
-    let held = person::claims_under(&mut conn, &*house.sealer, &person, terms).await?;
+    let held = person::claims_under(&mut conn, &*house.sealer, &person, terms, allowed).await?;
     let mut told = claims::for_userinfo(&token.scope, &terms.claims, &held);
     told.insert("sub".to_owned(), token.sub.into());
     // No connection waits for a key that may live elsewhere.

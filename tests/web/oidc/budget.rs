@@ -87,7 +87,13 @@ async fn mark(house: &TestHouse, name: &str) {
 #[tokio::test]
 async fn a_warm_login_keeps_to_its_budget() {
     let _another_test_may_have_set_one = tracing::subscriber::set_global_default(Statements);
-    let house = TestHouse::with_connections(1).await;
+    // With what asks about clients of the federation.
+    let house = TestHouse::with(1, |settings| {
+        settings.explicit_registration = true;
+        settings.marks.real_name_full = Some("https://top.example/marks/full".to_owned());
+        settings.marks.level_4 = Some("https://top.example/marks/l4".to_owned());
+    })
+    .await;
     let person = house.citizen(true).await;
     house.consent(&person, LEAF, "openid real_name").await;
     let (_, mut browser) = house.session(&person, &[Factor::Password]).await;

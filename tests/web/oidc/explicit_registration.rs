@@ -1,13 +1,10 @@
 //! Explicit registration (OpenID Federation 1.0 §12.2): what a relying party posts, what it is told, and that it then is a
 //! client like any other, until its chain ends.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use axum::http::{Request, header};
 use hefu::authn::Factor;
 use hefu::federation::registration::Registrar;
-use hefu::provider::clients::Clients;
 use hefu::provider::{explicit, sweep};
 use serde_json::{Map, Value, json};
 
@@ -175,14 +172,7 @@ async fn a_portal_registers_itself_and_its_citizens_log_in() {
     for superior in [MIDDLE, TOP] {
         house.world.offline(superior);
     }
-    let settings = hefu::config::provider::Provider {
-        explicit_registration: true,
-        ..hefu::config::provider::Provider::default()
-    };
-    let registrar = Arc::new(Registrar::new(house.world.resolver()));
-    let clients = Clients::new(&settings, Some(registrar), false)
-        .unwrap()
-        .registering_at(entity_id(ISSUER), &settings);
+    let clients = house.beside();
     let client = clients
         .find(&house.store, LEAF, None, house.now())
         .await
@@ -377,6 +367,11 @@ async fn requests_that_are_refused() {
         (request_with(&house, &json!({}), &header, &leaf), error)
     };
     let now = house.now().0;
+    let ended = {
+        let mut changes = with_metadata(&json!({"contacts": ["a@leaf.example"]}));
+        merge(&mut changes, &json!({"exp": now - 1}));
+        bad(changes, "invalid_trust_chain")
+    };
     let cases = vec![
         bad(json!({"aud": null}), "invalid_request"),
         bad(json!({"aud": LEAF}), "invalid_request"),
@@ -389,7 +384,7 @@ async fn requests_that_are_refused() {
         bad(json!({"exp": null}), "invalid_request"),
         bad(json!({"exp": now - 120}), "invalid_request"),
         // Within the leeway for clocks, but nothing that can be registered.
-        bad(json!({"exp": now - 1}), "invalid_trust_chain"),
+        ended,
         bad(json!({"jwks": null}), "invalid_request"),
         bad(json!({"jwks": other.jwks()}), "invalid_request"),
         bad(json!({"authority_hints": null}), "invalid_request"),

@@ -15,6 +15,7 @@ mod dpop;
 mod encryption;
 mod end_session;
 mod exchange;
+mod explicit_portal;
 mod explicit_registration;
 mod fapi;
 mod floor;
@@ -23,6 +24,7 @@ mod interaction;
 mod introspect;
 mod jarm;
 mod logout;
+mod marks;
 mod metadata;
 mod mtls;
 mod nested;
@@ -84,6 +86,7 @@ pub struct TestHouse {
     pub store: Store,
     pub ring: Arc<KeyRing>,
     pub clients: Arc<Clients>,
+    pub provider: Arc<ProviderHouse>,
     router: Router,
     alias: Router,
     _folder: tempfile::TempDir,
@@ -198,7 +201,8 @@ impl TestHouse {
         });
         Self {
             alias: alias_routes(Arc::clone(&provider)),
-            router: routes(provider),
+            router: routes(Arc::clone(&provider)),
+            provider,
             world,
             clock,
             store,
@@ -206,6 +210,15 @@ impl TestHouse {
             clients,
             _folder: folder,
         }
+    }
+
+    /// The ways to the clients of another process at the same store, which remembers nobody.
+    pub fn beside(&self) -> Clients {
+        let settings = &self.provider.settings;
+        let registrar = Arc::new(Registrar::new(self.world.resolver()));
+        Clients::new(settings, Some(registrar), false)
+            .unwrap()
+            .registering_at(entity_id(ISSUER), settings)
     }
 
     pub fn now(&self) -> UnixTime {
