@@ -7,6 +7,7 @@ mod explicit;
 mod keys;
 mod metadata;
 mod names;
+mod standing;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::oauth::{Algorithm, Encryption, ErrorCode, Scope};
 
 pub use explicit::{Answer, Posted, RESPONSE_TYP};
 pub use names::Localized;
+pub use standing::Standing;
 
 /// A relying party as its federation lets it be: resolved metadata, parsed once. Valid until `expires_at`.
 #[derive(Debug, Clone)]

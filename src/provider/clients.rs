@@ -14,7 +14,8 @@ use crate::config;
 use crate::crypto::Sealer;
 use crate::federation::EntityId;
 use crate::federation::registration::{
-    HintedChains, Localized, Registrar, RegistrationError, ResolvedRelyingParty, SubjectType,
+    HintedChains, Localized, Registrar, RegistrationError, ResolvedRelyingParty, Standing,
+    SubjectType,
 };
 use crate::id::ClientId;
 use crate::jose::ClientSecret;
@@ -133,6 +134,37 @@ impl Clients {
     /// What explicit registration needs, where it is offered.
     pub fn offices(&self) -> Option<(&Registrar, &Registrations)> {
         Some((self.registrar.as_deref()?, self.registrations.as_ref()?))
+    }
+
+    /// How the superiors of `client` stand to it; none when it does not come from the federation. May go out.
+    pub async fn standing(
+        &self,
+        store: &Store,
+        client: &ClientId,
+        now: UnixTime,
+    ) -> Result<Option<Standing>, ClientError> {
+        let id = client.as_str();
+        let Some(registrar) = self
+            .registrar
+            .as_ref()
+            .filter(|_| !self.configured.contains_key(id))
+        else {
+            return Ok(None);
+        };
+        let Some(entity) = registrar.entity_id(id) else {
+            return Ok(None);
+        };
+        if let Some(registrations) = &self.registrations
+            && let Some(chain) = registrations.chain(store, registrar, &entity, now).await?
+        {
+            return Ok(Some(Standing::of(&chain)));
+        }
+        Ok(Some(registrar.standing(&entity, now).await))
+    }
+
+    /// The client as it was when it was last found: for what it must still be told when it is found no more.
+    pub fn last_known(&self, id: &ClientId) -> Option<Arc<Client>> {
+        self.lock().get(id.as_str())?.client.clone()
     }
 
     /// Whether `party` can be a client of ours.

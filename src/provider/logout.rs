@@ -14,6 +14,7 @@ use super::clients::Clients;
 use super::encrypted;
 use super::grants::Terms;
 use super::tokens::{Issuer, Told};
+use super::vouched;
 use crate::client::Client;
 use crate::clock::UnixTime;
 use crate::crypto::Signer;
@@ -66,45 +67,63 @@ async fn fill(conn: &mut Conn, rng: &mut Rng, id: &SessionId, now: UnixTime) -> 
         return Ok(());
     }
     for party in parties(conn, id).await? {
-        let Party {
-            client,
-            subject,
-            terms,
-        } = party;
-        let sub: Option<String> =
-            crate::provider::person::sub_of(conn, &subject, &terms.sector).await?;
-        sqlx::query(
-            "INSERT INTO logout_deliveries (id, session, subject, client, platform, uri, sub, sid, alg, attempts, due_at, give_up_at, front_uri)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12) ON CONFLICT (session, client) DO NOTHING",
-        )
-        .bind(rng.id("lo_"))
-        .bind(id)
-        .bind(&subject)
-        .bind(&client)
-        .bind(&terms.platform)
-        .bind(terms.back_channel.as_deref().filter(|_| sub.is_some()))
-        .bind(sub.unwrap_or_default())
-        .bind(session::sid(id, &client))
-        .bind(terms.alg.as_str())
-        .bind(now)
-        .bind(now.plus(GIVE_UP))
-        .bind(terms.front_channel.as_deref())
-        .execute(&mut *conn)
-        .await?;
+        queue(conn, rng, id, &party, now).await?;
     }
     Ok(())
 }
 
-struct Party {
-    client: ClientId,
-    subject: PersonId,
-    terms: Terms,
+/// Puts one relying party of a session into the queue. It is told once, unless it was granted something since it was told: then it
+/// had left (`departed`) and come back.
+pub(super) async fn queue(
+    conn: &mut Conn,
+    rng: &mut Rng,
+    id: &SessionId,
+    party: &Party,
+    now: UnixTime,
+) -> Result<(), Error> {
+    let Party {
+        client,
+        subject,
+        terms,
+        issued_at,
+    } = party;
+    let sub: Option<String> = crate::provider::person::sub_of(conn, subject, &terms.sector).await?;
+    sqlx::query(
+        "INSERT INTO logout_deliveries (id, session, subject, client, platform, uri, sub, sid, alg, attempts, due_at, give_up_at, front_uri)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $11, $12)
+         ON CONFLICT (session, client) DO UPDATE SET id = $1, platform = $5, uri = $6, sub = $7, alg = $9, attempts = 0, due_at = $10,
+           give_up_at = $11, front_uri = $12, front_at = NULL, delivered_at = NULL, failed_at = NULL
+           WHERE logout_deliveries.give_up_at < $13",
+    )
+    .bind(rng.id("lo_"))
+    .bind(id)
+    .bind(subject)
+    .bind(client)
+    .bind(&terms.platform)
+    .bind(terms.back_channel.as_deref().filter(|_| sub.is_some()))
+    .bind(sub.unwrap_or_default())
+    .bind(session::sid(id, client))
+    .bind(terms.alg.as_str())
+    .bind(now)
+    .bind(now.plus(GIVE_UP))
+    .bind(terms.front_channel.as_deref())
+    .bind(issued_at.plus(GIVE_UP))
+    .execute(&mut *conn)
+    .await?;
+    Ok(())
+}
+
+pub(super) struct Party {
+    pub(super) client: ClientId,
+    pub(super) subject: PersonId,
+    pub(super) terms: Terms,
+    pub(super) issued_at: UnixTime,
 }
 
 /// The clients of a session, each once, with the newest terms.
 async fn parties(conn: &mut Conn, id: &SessionId) -> Result<Vec<Party>, Error> {
     let rows = sqlx::query(
-        "SELECT client, subject, terms FROM grants WHERE session = $1 AND (redeemed_at IS NOT NULL OR front_at IS NOT NULL) ORDER BY issued_at DESC",
+        "SELECT client, subject, terms, issued_at FROM grants WHERE session = $1 AND (redeemed_at IS NOT NULL OR front_at IS NOT NULL) ORDER BY issued_at DESC",
     )
     .bind(id)
     .fetch_all(conn)
@@ -118,6 +137,7 @@ async fn parties(conn: &mut Conn, id: &SessionId) -> Result<Vec<Party>, Error> {
                 client,
                 subject: row.try_get("subject")?,
                 terms: serde_json::from_str(&terms).map_err(|e| Error::Decode(Box::new(e)))?,
+                issued_at: row.try_get("issued_at")?,
             });
         }
     }
@@ -181,7 +201,7 @@ impl Deliverer {
         let mut tokens = Vec::new();
         for (delivery, client) in claimed.iter().zip(clients) {
             tokens.push(match client {
-                Ok(client) => self.token(rng, delivery, &client, now).await,
+                Ok(client) => self.token(rng, delivery, client.as_deref(), now).await,
                 Err(why) => Err(why),
             });
         }
@@ -233,15 +253,37 @@ impl Deliverer {
         rows.iter().map(Delivery::read).collect()
     }
 
-    /// The client with the key that its tokens are encrypted to. No connection is held.
-    async fn client(&self, delivery: &Delivery, now: UnixTime) -> Result<Arc<Client>, String> {
+    /// The client with the key that its tokens are encrypted to; one that has departed, as it was last known, or none where its
+    /// tokens were not encrypted. No connection is held.
+    async fn client(
+        &self,
+        delivery: &Delivery,
+        now: UnixTime,
+    ) -> Result<Option<Arc<Client>>, String> {
         let found = self
             .clients
             .find(&self.store, delivery.client.as_str(), None, now);
-        let client = found.await.map_err(|error| error.to_string())?;
+        let client = match found.await {
+            Ok(client) => client,
+            Err(error) => {
+                let id = &delivery.client;
+                let gone = async { vouched::find(&mut *self.store.read().await?, id).await };
+                let gone = gone.await.map_err(|e: Error| e.to_string())?;
+                let Some(gone) = gone.filter(|platform| platform.ended_at.is_some()) else {
+                    return Err(error.to_string());
+                };
+                match self.clients.last_known(id) {
+                    Some(client) => client,
+                    None if gone.encryption.is_none() => return Ok(None),
+                    None => return Err(error.to_string()),
+                }
+            }
+        };
         let encryption = client.id_token_encryption;
         let ready = self.clients.with_key_for(client, encryption, now).await;
-        ready.map_err(|error| error.description.into_owned())
+        ready
+            .map(Some)
+            .map_err(|error| error.description.into_owned())
     }
 
     /// BCL 2.4: signed, and encrypted where the client has its ID Tokens encrypted.
@@ -249,7 +291,7 @@ impl Deliverer {
         &self,
         rng: &mut Rng,
         delivery: &Delivery,
-        client: &Client,
+        client: Option<&Client>,
         now: UnixTime,
     ) -> Result<String, String> {
         let issuer = Issuer {
@@ -264,6 +306,9 @@ impl Deliverer {
         };
         let signed = issuer.logout_token(rng, &told, now).await;
         let signed = signed.map_err(|error| error.to_string())?;
+        let Some(client) = client else {
+            return Ok(signed);
+        };
         encrypted::nested(signed, client, client.id_token_encryption, rng)
             .map_err(|error| error.description.into_owned())
     }

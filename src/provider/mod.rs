@@ -11,6 +11,7 @@ pub mod claims;
 pub mod client_keys;
 pub mod clients;
 pub mod confirmation;
+pub mod departed;
 pub mod details;
 pub mod device;
 pub mod dpop;
@@ -34,6 +35,7 @@ pub mod target;
 pub mod tokens;
 pub mod told;
 pub mod userinfo;
+pub mod vouched;
 pub mod waiting;
 
 pub use crate::client::one_use;

@@ -33,7 +33,7 @@ use crate::federation::resolve::Resolver;
 use crate::federation::trust_mark::Holder;
 use crate::federation::{Authority, History};
 use crate::identity::{Keys, People, synthetic};
-use crate::jobs::{self, Task};
+use crate::jobs::{self, Task, departures};
 use crate::jose::JwkSet;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
@@ -347,6 +347,7 @@ fn provider(
             Some((address, web::oidc::alias_routes(Arc::clone(&house))))
         }
     };
+    let departures = departures::task(&opened.entity.name, &house);
     let frame = move |headers: &HeaderMap| house.frame(headers, "/account", None);
     let router = found(router, &opened.house, frame);
     let forget = Task::new(
@@ -363,7 +364,10 @@ fn provider(
     Ok(Built {
         router,
         alias,
-        tasks: [tell, notices, forget].into_iter().chain(shown).collect(),
+        tasks: [tell, notices, forget, departures]
+            .into_iter()
+            .chain(shown)
+            .collect(),
         authority: None,
         resolver: None,
     })

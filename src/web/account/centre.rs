@@ -20,7 +20,7 @@ use crate::consent;
 use crate::crypto::Secret;
 use crate::identity::{IdNumber, Name, Phone};
 use crate::oauth::Scope;
-use crate::provider::{claims, grants, logout};
+use crate::provider::{claims, grants, logout, vouched};
 use crate::session::{self, End};
 use crate::web::cookies;
 use crate::web::page::with_cookie;
@@ -45,6 +45,7 @@ pub async fn overview(member: Member, Query(told): Query<Told>) -> Answer {
     let password_changed = password::changed_at(&mut conn, id).await?;
     let sessions = session::list_for(&mut conn, id, member.now).await?;
     let consents = consent::list_for(&mut conn, id, member.now).await?;
+    let ended = vouched::ended_for(&mut conn, id).await?;
     drop(conn);
     let mut frame = member.frame();
     frame.notice = told.notice.as_deref().and_then(Notice::of);
@@ -96,6 +97,7 @@ pub async fn overview(member: Member, Query(told): Query<Told>) -> Answer {
                     offline: consent.scope.contains(Scope::OFFLINE_ACCESS),
                     given: consent.given_at,
                     until: consent.expires_at,
+                    ended: ended.get(consent.client.as_str()).copied(),
                 }
             })
             .collect(),

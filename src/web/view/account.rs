@@ -66,6 +66,8 @@ pub struct Platform {
     pub offline: bool,
     pub given: UnixTime,
     pub until: UnixTime,
+    /// When its superiors ceased to vouch for it: it is told nothing since.
+    pub ended: Option<UnixTime>,
 }
 
 impl Overview {

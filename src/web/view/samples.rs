@@ -548,6 +548,7 @@ impl Set {
             offline: claims.is_empty(),
             given: NOON,
             until: UnixTime(NOON.0 + 31_536_000),
+            ended: claims.is_empty().then_some(NOON),
         };
         Overview {
             frame,

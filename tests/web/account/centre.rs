@@ -429,3 +429,36 @@ async fn contact_details_are_told_changed_and_taken_back() {
         serde_json::json!({"email": "jia@example.cn"})
     );
 }
+
+#[tokio::test]
+async fn a_platform_that_nobody_vouches_for_any_more_is_said_to_have_ended() {
+    let house = TestHouse::new().await;
+    let mut browser = house.browser();
+    browser.log_in("14000000001").await;
+    let mut conn = house.store.read().await.unwrap();
+    let person: String = sqlx::query_scalar("SELECT subject FROM sessions")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    let yes = hefu::consent::Yes {
+        person: &hefu::id::PersonId(person),
+        client: &hefu::id::ClientId("https://leaf.example".to_owned()),
+        scope: &hefu::oauth::Scope::parse("openid real_name").unwrap(),
+        claims: &std::collections::BTreeSet::new(),
+        platform: "粤省事",
+        lifetime: 1000,
+    };
+    let now = house.clock.now();
+    hefu::consent::give(&mut conn, &mut RngSource::System.rng(), &yes, now)
+        .await
+        .unwrap();
+    let ends = |page: &Page| page.body.contains("id=\"platform-ended-");
+    drop(conn);
+    assert!(!ends(&browser.get("/account").await));
+    sqlx::query("INSERT INTO federation_clients (client, vouched_until, ended_at) VALUES ('https://leaf.example', $1, $1)")
+        .bind(now)
+        .execute(&mut *house.store.read().await.unwrap())
+        .await
+        .unwrap();
+    assert!(ends(&browser.get("/account").await));
+}

@@ -9,6 +9,7 @@ mod chains;
 mod changed;
 mod check_session;
 mod claims;
+mod departed;
 mod details;
 mod device;
 mod dpop;

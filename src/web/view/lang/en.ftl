@@ -325,6 +325,7 @@ platform-may-know = May know:{" "}
 platform-may-know-nothing = For signing in only; it is told nothing about you.
 platform-given = Allowed
 platform-until = Until
+platform-ended = Nobody vouches for this platform any more; it is told nothing. Ended
 consent-withdraw-link = Withdraw
 card-appearance = Language and display
 appearance-what = This holds on every device on which you sign in to your national account.

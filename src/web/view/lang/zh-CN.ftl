@@ -325,6 +325,7 @@ platform-may-know = 可以得知：
 platform-may-know-nothing = 只用于登录，不提供个人信息。
 platform-given = 同意于
 platform-until = 有效至
+platform-ended = 该平台的认证已失效，授权已终止，不再获得您的信息。终止于
 consent-withdraw-link = 撤回
 card-appearance = 语言与显示
 appearance-what = 您在任何设备上登录国家账号，都会这样显示。
