@@ -41,6 +41,8 @@ pub struct Clients {
     registrar: Option<Arc<Registrar>>,
     /// Missing where explicit registration is not offered.
     registrations: Option<Registrations>,
+    /// The types of trust marks that allow something here.
+    marks: Vec<String>,
     plain_http: bool,
     known: Mutex<HashMap<String, Remembered>>,
     /// Opens sealed secrets.
@@ -89,6 +91,11 @@ impl Clients {
             registrar,
             registrations: None,
             plain_http,
+            marks: [&settings.marks.real_name_full, &settings.marks.level_4]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect(),
             known: Mutex::default(),
             sealer: None,
             keys: None,
@@ -201,7 +208,8 @@ impl Clients {
                 Some(chain) => registrar.of_chain(&chain, now).await?,
                 None => registrar.client(&entity, hinted, now).await?,
             };
-            return Ok(self.federated(party, now)?);
+            let client = self.federated(Arc::clone(&party), now)?;
+            return Ok(self.with_marks(client, registrar, &party, now).await);
         }
         let known = self.lock().get(id).cloned();
         if let Some(known) = known.filter(|k| now.since(k.at).abs() < STALE) {
@@ -292,11 +300,38 @@ impl Clients {
             return Arc::clone(client);
         };
         match registrar.with_fresh_keys(&party, now).await {
-            Ok(party) => self
-                .federated(party, now)
-                .unwrap_or_else(|_| Arc::clone(client)),
+            Ok(party) => match self.federated(Arc::clone(&party), now) {
+                Ok(client) => self.with_marks(client, registrar, &party, now).await,
+                Err(_) => Arc::clone(client),
+            },
             Err(_) => Arc::clone(client),
         }
+    }
+
+    /// The client without the marks that allow something and were revoked: their issuers are asked, once a minute each.
+    async fn with_marks(
+        &self,
+        client: Arc<Client>,
+        registrar: &Registrar,
+        party: &ResolvedRelyingParty,
+        now: UnixTime,
+    ) -> Arc<Client> {
+        let mut gone = Vec::new();
+        for mark in &self.marks {
+            if client.shows_mark(mark, now)
+                && !registrar.still_has_trust_mark(party, mark, now).await
+            {
+                gone.push(mark);
+            }
+        }
+        if gone.is_empty() {
+            return client;
+        }
+        let mut without = Client::clone(&client);
+        if let Some(marks) = &mut without.marks {
+            marks.retain(|mark| !gone.contains(&&mark.trust_mark_type));
+        }
+        Arc::new(without)
     }
 
     /// The client with a key that `encryption` can go to: its secret, those behind its `jwks_uri`, or its federation's, read anew when those

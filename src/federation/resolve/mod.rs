@@ -279,14 +279,7 @@ impl Resolver {
             self.anchors(),
             Arc::new(Reading::sound(Arc::clone(request))),
         );
-        let found = self.search_from(
-            Some(&own),
-            &request.sub,
-            &anchors,
-            now,
-            false,
-            Thoroughness::FirstFailure,
-        );
+        let found = self.search_from(Some(&own), &request.sub, &anchors, now, false, FirstFailure);
         found.await.map(|(chain, _)| chain)
     }
 

@@ -193,3 +193,29 @@ async fn logins_at_l4_are_for_platforms_with_the_mark() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_revoked_mark_stops_within_a_minute() {
+    let (house, person) = house(&[FULL], 100_000).await;
+    house.world.spoil(MIDDLE, MIDDLE, |draft| {
+        let status = format!("{MIDDLE}/status");
+        draft.claims["metadata"]["federation_entity"]["federation_trust_mark_status_endpoint"] =
+            status.into();
+    });
+    let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
+    let code = browser.ask("one", wish(false)).await.told()["code"].clone();
+    let tokens = house.redeem(&code, "one", &[]).await.json();
+    assert_eq!(told(&house, &tokens).await, (json!(NUMBER), json!(NUMBER)));
+    let claims = json!({"iss": MIDDLE, "sub": LEAF, "trust_mark_type": FULL, "iat": START.0 - 5, "exp": START.0 + 100_000});
+    let mark = TestKey::of(MIDDLE).jwt("trust-mark+jwt", &claims);
+    house.world.trust_mark_status(&mark, "revoked");
+    house.clock.advance(61);
+    house.world.advance(61);
+    // The same token, and whatever is asked for from now on.
+    assert_eq!(told(&house, &tokens).await.1, Value::Null);
+    let insisted = browser.ask("two", wish(true)).await.told();
+    assert_eq!(insisted["error"], "access_denied");
+    let code = browser.ask("three", wish(false)).await.told()["code"].clone();
+    let tokens = house.redeem(&code, "three", &[]).await.json();
+    assert_eq!(told(&house, &tokens).await, (Value::Null, Value::Null));
+}
