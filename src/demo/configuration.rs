@@ -103,6 +103,10 @@ fn entity(planned: &Planned, folder: &Path, mark: &Mark) -> Option<Entity> {
             Section::Provider {
                 provider: Box::new(provider::Provider {
                     explicit_registration: true,
+                    marks: provider::Marks {
+                        real_name_full: Some(mark_type("real-name-full", mark.port, mark.tls)),
+                        level_4: Some(mark_type("level-4", mark.port, mark.tls)),
+                    },
                     ..provider::Provider::default()
                 }),
                 people: Box::new(people::People {
