@@ -50,10 +50,9 @@ pub async fn look(
         for (client, standing) in some.iter().zip(found) {
             let standing = match standing {
                 Ok(Some(standing)) => standing,
-                // Registered by hand, or by nobody any more.
-                Ok(None) => continue,
                 Err(ClientError::Store(error)) => return Err(error),
-                Err(_) => continue,
+                // Registered by hand, or by nobody any more.
+                Ok(None) | Err(_) => continue,
             };
             if judge(store, rng, client, standing, now).await? {
                 ended.push(client.clone());
@@ -131,13 +130,13 @@ pub async fn next(
     after: Option<&ClientId>,
     now: UnixTime,
 ) -> Result<Option<ClientId>, Error> {
-    Ok(sqlx::query_scalar(
+    sqlx::query_scalar(
         "SELECT client FROM grants WHERE revoked_at IS NULL AND client > $1 AND expires_at > $2 ORDER BY client LIMIT 1",
     )
     .bind(after.map_or("", ClientId::as_str))
     .bind(now)
     .fetch_optional(conn)
-    .await?)
+    .await
 }
 
 /// Ends a portion of the grants of `client`, and queues a logout for each session behind them, to be told at `address`, where
