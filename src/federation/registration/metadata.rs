@@ -46,7 +46,21 @@ pub(super) struct Parsed {
 }
 
 pub(super) fn parse(chain: &TrustChain, schemes: Schemes) -> Result<Parsed, String> {
-    of(chain.subject(), chain.metadata(), schemes)
+    // §12: a registration type may be unsaid; when it is said, it must be the one that is used.
+    let used = if chain.is_request() {
+        "explicit"
+    } else {
+        "automatic"
+    };
+    let parsed = of(chain.subject(), chain.metadata(), schemes)?;
+    let types = parsed.members.get("client_registration_types");
+    if types
+        .and_then(Value::as_array)
+        .is_some_and(|types| !types.iter().any(|t| t == used))
+    {
+        return Err(format!("client_registration_types does not hold {used}"));
+    }
+    Ok(parsed)
 }
 
 /// The same for metadata whose chain is yet to be: what an applicant would have.
@@ -61,18 +75,11 @@ pub(super) fn of(
         .ok_or("the entity is not a relying party, or may not be one")?;
     let reader = Reader { members, schemes };
 
-    // §12: a registration type may be unsaid; when it is said, it must be the one that is used.
-    let used = if chain.is_request() {
-        "explicit"
-    } else {
-        "automatic"
-    };
-    let registration_types = reader.texts("client_registration_types")?;
-    if registration_types
-        .as_ref()
-        .is_some_and(|types| !types.iter().any(|t| t == used))
+    let ours = |t: &String| matches!(t.as_str(), "automatic" | "explicit");
+    if let Some(types) = reader.texts("client_registration_types")?
+        && !types.iter().any(ours)
     {
-        return Err(format!("client_registration_types does not hold {used}"));
+        return Err("client_registration_types holds neither automatic nor explicit".to_owned());
     }
     if reader
         .text("client_id")?
