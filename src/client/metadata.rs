@@ -44,18 +44,17 @@ impl Client {
         plain_http: bool,
     ) -> Result<Self, MetadataError> {
         let reader = Reader(metadata);
-        let redirect_uris = reader
-            .list("redirect_uris")?
-            .ok_or(MetadataError::Missing("redirect_uris"))?;
-        if redirect_uris.is_empty() {
-            return Err(MetadataError::Missing("redirect_uris"));
-        }
+        let grant_types = grant_types(&reader)?;
         let native = reader.text("application_type")? == Some("native");
+        let redirect_uris = reader.list("redirect_uris")?.unwrap_or_default();
         for uri in &redirect_uris {
             check_redirect_uri(uri, native, plain_http)?;
         }
-        let response_types = response_types(profile, &reader)?;
-        let grant_types = grant_types(&reader)?;
+        let response_types = response_types(profile, &grant_types, &reader)?;
+        // RFC 7591 §2: for who is answered by redirects.
+        if redirect_uris.is_empty() && !response_types.is_empty() {
+            return Err(MetadataError::Missing("redirect_uris"));
+        }
         let authentication = authentication(profile, &reader)?;
         match authentication {
             Authentication::SecretBasic if secret.is_none() => {
@@ -133,9 +132,7 @@ impl Client {
         let acr = reader.list("default_acr_values")?.unwrap_or_default();
         Ok(Self {
             subject: subject(profile, &id, &reader, &redirect_uris)?,
-            post_logout_redirect_uris: reader
-                .list("post_logout_redirect_uris")?
-                .unwrap_or_default(),
+            post_logout_redirect_uris: post_logout_redirect_uris(&reader, native, plain_http)?,
             authentication,
             secret,
             certificate_name,
@@ -189,7 +186,9 @@ impl Client {
                 .map(|s| Scope::parse(s).ok_or(MetadataError::Value("scope")))
                 .transpose()?,
             marks: None,
+            details_types: reader.list("authorization_details_types")?,
             platform,
+            native,
             response_types,
             grant_types,
             redirect_uris,
@@ -215,21 +214,27 @@ fn suits(profile: Profile, alg: Algorithm) -> bool {
     profile != Profile::Fapi2 || Algorithm::FAPI.contains(&alg)
 }
 
-/// Reg 2: `code` when absent. Those that hefu does not know make a client that asks for what it never gets.
+/// Reg 2: `code` when absent, or nothing where no grant begins at the authorization endpoint (RFC 7591 §2.1). Those that hefu does
+/// not know make a client that asks for what it never gets.
 fn response_types(
     profile: Profile,
+    grant_types: &BTreeSet<String>,
     reader: &Reader<'_>,
 ) -> Result<Vec<ResponseType>, MetadataError> {
     const NAME: &str = "response_types";
-    let Some(listed) = reader.list(NAME)? else {
-        return Ok(vec![ResponseType::CODE]);
+    let direct = are_direct(grant_types.iter().map(String::as_str));
+    let types = match reader.list(NAME)? {
+        None if direct => Vec::new(),
+        None => vec![ResponseType::CODE],
+        Some(listed) => listed
+            .iter()
+            .map(|t| ResponseType::parse(t))
+            .collect::<Option<Vec<_>>>()
+            .filter(|types| direct || !types.is_empty())
+            .ok_or(MetadataError::Value(NAME))?,
     };
-    let types: Option<Vec<ResponseType>> = listed.iter().map(|t| ResponseType::parse(t)).collect();
-    let types = types
-        .filter(|types| !types.is_empty())
-        .ok_or(MetadataError::Value(NAME))?;
     // FAPI 2.0 §5.3.2.2: code only.
-    if profile == Profile::Fapi2 && types != [ResponseType::CODE] {
+    if profile == Profile::Fapi2 && !types.is_empty() && types != [ResponseType::CODE] {
         return Err(MetadataError::Value(NAME));
     }
     Ok(types)
@@ -243,6 +248,30 @@ fn grant_types(reader: &Reader<'_>) -> Result<BTreeSet<String>, MetadataError> {
             .map(str::to_owned)
             .into(),
     })
+}
+
+/// Whether clients with these grants are never answered by a redirect: the device grant, token exchange. A refresh token alone begins
+/// nothing.
+pub(super) fn are_direct<'a>(grant_types: impl IntoIterator<Item = &'a str>) -> bool {
+    let mut begin = grant_types
+        .into_iter()
+        .filter(|grant| *grant != "refresh_token")
+        .peekable();
+    begin.peek().is_some() && begin.all(|grant| !matches!(grant, "authorization_code" | "implicit"))
+}
+
+/// RP-Initiated Logout 1.0 §3.1: addresses like redirect URIs.
+fn post_logout_redirect_uris(
+    reader: &Reader<'_>,
+    native: bool,
+    plain_http: bool,
+) -> Result<Vec<String>, MetadataError> {
+    const NAME: &str = "post_logout_redirect_uris";
+    let uris = reader.list(NAME)?.unwrap_or_default();
+    for uri in &uris {
+        check_redirect_uri(uri, native, plain_http).map_err(|_| MetadataError::Value(NAME))?;
+    }
+    Ok(uris)
 }
 
 /// JARM 3; FAPI 2.0 §5.4.1 where that profile holds.
@@ -343,8 +372,8 @@ fn subject(
         ([host], _) => Ok(Subject::Pairwise {
             sector: host.clone(),
         }),
-        // What is left is its name: the entity identifier, or that of a native app without hosts.
-        (_, Profile::Federation) | ([], Profile::Oidc) => Ok(Subject::Pairwise {
+        // What is left is its name: the entity identifier, or that of an app or a device without hosts.
+        (_, Profile::Federation) | ([], _) => Ok(Subject::Pairwise {
             sector: id.0.clone(),
         }),
         _ => Err(MetadataError::Missing("sector_identifier_uri")),

@@ -2,6 +2,7 @@
 //! All sources (configuration, database, federation) speak the metadata names of OpenID Connect Dynamic Client Registration 1.0
 //! and come through one reader, `Client::parse`. Trust chains are walked in `federation`; requests are judged in `provider`.
 
+mod loopback;
 mod metadata;
 pub mod one_use;
 mod platform;
@@ -80,8 +81,11 @@ pub struct FrontChannel {
 pub struct Client {
     pub id: ClientId,
     pub profile: Profile,
+    /// None where no grant of the client begins at the authorization endpoint.
     pub redirect_uris: Vec<String>,
-    /// What it may ask for (OIDC Registration 2); at least one.
+    /// An app on somebody's device (`application_type`).
+    pub native: bool,
+    /// What it may ask for at the authorization endpoint (OIDC Registration 2).
     pub response_types: Vec<ResponseType>,
     /// `grant_type` values that it may use.
     pub grant_types: BTreeSet<String>,
@@ -137,6 +141,8 @@ pub struct Client {
     pub scope_limit: Option<Scope>,
     /// Its trust marks that count, where it comes from the federation.
     pub marks: Option<Vec<Mark>>,
+    /// The types of `authorization_details` that it may send (RFC 9396 §10). `None`: every type the provider has.
+    pub details_types: Option<Vec<String>>,
     /// What people are shown.
     pub platform: Platform,
 }
@@ -208,6 +214,21 @@ impl Client {
     /// Whether it has no way to prove itself; then its refresh tokens are bound to what it proved when it got them.
     pub fn is_public(&self) -> bool {
         self.authentication == Authentication::None
+    }
+
+    /// Whether an answer may go to `redirect_uri`: one of the client's own, character for character (OIDC Core 3.1.2.1), but for the
+    /// port of a native app's loopback address.
+    pub fn has_redirect_uri(&self, redirect_uri: &str) -> bool {
+        self.redirect_uris.iter().any(|known| {
+            known == redirect_uri || (self.native && loopback::differ_by_port(known, redirect_uri))
+        })
+    }
+
+    /// Whether it may send `authorization_details` of this type (RFC 9396 §10).
+    pub fn may_detail(&self, kind: &str) -> bool {
+        self.details_types
+            .as_ref()
+            .is_none_or(|types| types.iter().any(|known| known == kind))
     }
 
     /// Whether it may have refresh tokens.

@@ -35,9 +35,9 @@ pub struct Registered {
 impl Registered {
     pub fn client(&self, plain_http: bool) -> Result<Client, MetadataError> {
         let platform = if self.by_itself {
-            claimed(&self.metadata)
+            claimed(&self.id, &self.metadata)
         } else {
-            platform(&self.metadata)
+            platform(&self.id, &self.metadata)
         };
         let client = Client::parse(
             self.id.clone(),
@@ -86,12 +86,14 @@ pub fn from_config(table: &Map<String, Value>, plain_http: bool) -> Result<Clien
     };
     let id = text("client_id")?.ok_or(MetadataError::Missing("client_id"))?;
     let secret = text("client_secret")?;
+    let id = ClientId(id.to_owned());
+    let platform = platform(&id, table);
     let client = Client::parse(
-        ClientId(id.to_owned()),
+        id,
         Profile::of(table)?,
         table,
         secret.map(|s| sha256(s.as_bytes())),
-        platform(table),
+        platform,
         plain_http,
     )?;
     Ok(Client {
@@ -128,7 +130,7 @@ fn has_secret(metadata: &Map<String, Value>) -> bool {
 }
 
 /// An operator's registration vouches for the name it carries.
-fn platform(metadata: &Map<String, Value>) -> Platform {
+fn platform(id: &ClientId, metadata: &Map<String, Value>) -> Platform {
     let Claimed {
         name,
         policy_uri,
@@ -139,16 +141,16 @@ fn platform(metadata: &Map<String, Value>) -> Platform {
         vouched: Vouched::Registered,
         policy_uri,
         tos_uri,
-        ..Platform::unvouched(&host(metadata))
+        ..Platform::unvouched(&host(id, metadata))
     }
 }
 
 /// A client that registered itself is known by its host; what it says of itself is told as its own words.
-fn claimed(metadata: &Map<String, Value>) -> Platform {
+fn claimed(id: &ClientId, metadata: &Map<String, Value>) -> Platform {
     let words = words(metadata);
     Platform {
         claimed: (words != Claimed::default()).then_some(words),
-        ..Platform::unvouched(&host(metadata))
+        ..Platform::unvouched(&host(id, metadata))
     }
 }
 
@@ -175,7 +177,8 @@ fn words(metadata: &Map<String, Value>) -> Claimed {
     }
 }
 
-fn host(metadata: &Map<String, Value>) -> String {
+/// Where the client's pages are; one that has no page is known by its id.
+fn host(id: &ClientId, metadata: &Map<String, Value>) -> String {
     metadata
         .get("redirect_uris")
         .and_then(|uris| uris.get(0)?.as_str())
@@ -184,7 +187,7 @@ fn host(metadata: &Map<String, Value>) -> String {
             // A native app without a host is known by its scheme.
             Some(url.host_str().unwrap_or(url.scheme()).to_owned())
         })
-        .unwrap_or_default()
+        .unwrap_or_else(|| id.0.clone())
 }
 
 /// A client to be registered.

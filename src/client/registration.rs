@@ -8,6 +8,7 @@ mod members;
 use serde_json::{Map, Value, json};
 use url::Url;
 
+use super::metadata::are_direct;
 use super::{Client, MetadataError, Platform, Profile};
 use crate::id::ClientId;
 use crate::oauth::{Error, ErrorCode, ResponseType, Scope};
@@ -72,7 +73,13 @@ fn fit_grants_and_responses(kept: &mut Map<String, Value>, offer: Offer<'_>) -> 
         let text = |v: &Value| v.as_str().map(str::to_owned);
         items.iter().map(text).collect()
     };
-    let named = list(kept, "response_types").unwrap_or_else(|| vec!["code".to_owned()]);
+    // RFC 7591 §2.1: grants that begin elsewhere have no response.
+    let direct = list(kept, "grant_types")
+        .is_some_and(|grants| are_direct(grants.iter().map(String::as_str)));
+    let named = list(kept, "response_types").unwrap_or_else(|| {
+        let usual = (!direct).then(|| "code".to_owned());
+        usual.into_iter().collect()
+    });
     let offered: Vec<ResponseType> = offer
         .discovery
         .get("response_types_supported")
@@ -176,6 +183,10 @@ fn fit_redirect_uris(kept: &Map<String, Value>) -> Result<(), Error> {
     let front = kept.get("frontchannel_logout_uri").and_then(Value::as_str);
     let origin = |uri: &str| Url::parse(uri).map(|url| url.origin()).ok();
     let redirect_uris = kept.get("redirect_uris").and_then(Value::as_array);
+    // OIDC Registration 5: a sector is proven by its list of redirect URIs. Who has none could take part in anybody's.
+    if kept.contains_key("sector_identifier_uri") && redirect_uris.is_none_or(Vec::is_empty) {
+        return Err(invalid("sector_identifier_uri needs redirect_uris"));
+    }
     if let Some(front) = front {
         let mut origins = redirect_uris
             .into_iter()

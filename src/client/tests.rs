@@ -3,6 +3,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::oauth::{ContentEncryption, KeyManagement};
 
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 fn parse(profile: Profile, metadata: &Value) -> Result<Client, MetadataError> {
     let id = ClientId("https://rp.example".to_owned());
     let platform = Platform::unvouched("rp.example");
@@ -61,6 +63,42 @@ fn what_is_refused() {
     let good = "https://rp.example/cb";
     let cases = [
         (json!({}), MetadataError::Missing("redirect_uris")),
+        (
+            json!({"grant_types": [DEVICE, "authorization_code"]}),
+            MetadataError::Missing("redirect_uris"),
+        ),
+        (
+            json!({"grant_types": ["refresh_token"]}),
+            MetadataError::Missing("redirect_uris"),
+        ),
+        (
+            json!({"grant_types": [DEVICE], "response_types": ["code"]}),
+            MetadataError::Missing("redirect_uris"),
+        ),
+        (
+            json!({"grant_types": [DEVICE], "redirect_uris": ["http://rp.example/cb"]}),
+            MetadataError::RedirectUri("http://rp.example/cb".to_owned()),
+        ),
+        (
+            json!({"redirect_uris": [good], "response_types": []}),
+            MetadataError::Value("response_types"),
+        ),
+        (
+            json!({"redirect_uris": [good], "post_logout_redirect_uris": ["http://rp.example/bye"]}),
+            MetadataError::Value("post_logout_redirect_uris"),
+        ),
+        (
+            json!({"redirect_uris": [good], "post_logout_redirect_uris": ["https://rp.example/bye#x"]}),
+            MetadataError::Value("post_logout_redirect_uris"),
+        ),
+        (
+            json!({"redirect_uris": [good], "post_logout_redirect_uris": ["javascript:alert(1)"]}),
+            MetadataError::Value("post_logout_redirect_uris"),
+        ),
+        (
+            json!({"redirect_uris": [good], "authorization_details_types": "records"}),
+            MetadataError::Value("authorization_details_types"),
+        ),
         (
             json!({"redirect_uris": []}),
             MetadataError::Missing("redirect_uris"),
@@ -404,6 +442,59 @@ fn a_front_channel_lies_where_the_redirect_uris_do() {
                 );
                 assert!(!fits, "{uri}");
             }
+        }
+    }
+}
+
+#[test]
+fn who_is_never_answered_by_a_redirect_needs_no_address() {
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    for grants in [
+        vec![DEVICE],
+        vec![DEVICE, "refresh_token"],
+        vec![exchange],
+        vec![exchange, DEVICE],
+    ] {
+        for more in [
+            json!({}),
+            json!({"redirect_uris": [], "response_types": []}),
+        ] {
+            let mut metadata = json!({"grant_types": grants, "token_endpoint_auth_method": "none"});
+            for (name, value) in more.as_object().unwrap() {
+                metadata[name] = value.clone();
+            }
+            let client = parse(Profile::Oidc, &metadata).unwrap();
+            assert!(client.redirect_uris.is_empty() && client.response_types.is_empty());
+            // It has no host: its `sub` is made for itself.
+            assert_eq!(client.sector(), client.id.as_str());
+            assert!(
+                !client.has_redirect_uri("") && !client.has_redirect_uri("https://rp.example/cb")
+            );
+        }
+    }
+}
+
+#[test]
+fn the_port_of_a_native_app_is_its_own_affair() {
+    for (kind, fits) in [("native", true), ("web", false)] {
+        let client = Client {
+            native: kind == "native",
+            ..parse(Profile::Oidc, &json!({"application_type": "native", "sector_identifier_uri": "https://rp.example/sector",
+                "redirect_uris": ["http://127.0.0.1/cb", "http://localhost/cb", "com.example.app:/cb"]}))
+            .unwrap()
+        };
+        assert_eq!(
+            client.has_redirect_uri("http://127.0.0.1:51004/cb"),
+            fits,
+            "{kind}"
+        );
+        assert!(client.has_redirect_uri("http://127.0.0.1/cb"));
+        for uri in [
+            "http://localhost:51004/cb",
+            "com.example.app:1/cb",
+            "http://127.0.0.1:51004/",
+        ] {
+            assert!(!client.has_redirect_uri(uri), "{kind} {uri}");
         }
     }
 }

@@ -450,6 +450,8 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
             Profile::Federation
         },
         redirect_uris: party.redirect_uris.clone(),
+        // The federation has platforms with https addresses only.
+        native: false,
         response_types,
         grant_types: party.grant_types.iter().cloned().collect(),
         post_logout_redirect_uris: party.post_logout_redirect_uris.clone(),
@@ -509,6 +511,12 @@ fn of_federation(party: &ResolvedRelyingParty) -> Result<Client, MetadataError> 
                 })
                 .collect(),
         ),
+        details_types: party
+            .metadata
+            .get("authorization_details_types")
+            .map(|types| serde_json::from_value(types.clone()))
+            .transpose()
+            .map_err(|_| MetadataError::Value("authorization_details_types"))?,
         platform: platform(party),
     })
 }

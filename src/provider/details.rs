@@ -115,10 +115,14 @@ impl Detail {
         self.0.contains_key("locations") && self.concerns(&[uri.to_owned()])
     }
 
+    /// Its `type`.
+    pub fn kind(&self) -> &str {
+        self.0.get("type").and_then(Value::as_str).unwrap_or("")
+    }
+
     /// For a page in the language `tag`; `None` when the type is configured no more.
     pub fn in_words(&self, types: &[DetailType], tag: &str) -> Option<InWords> {
-        let kind = self.0.get("type").and_then(Value::as_str)?;
-        let known = types.iter().find(|known| known.kind == kind)?;
+        let known = types.iter().find(|known| known.kind == self.kind())?;
         let facts = known
             .members
             .iter()

@@ -104,7 +104,7 @@ pub fn read(
     }
     let offered = Offered::of(context.issuer, context.settings);
     let resources = offered.resources(sent)?;
-    let details = offered.details(sent)?;
+    let details = offered.details(sent, client)?;
     let scope = request::scope(sent, client, ResponseType::CODE, &offered, &resources)?;
     offered.check(&resources, &scope, &details)?;
     let claims = ClaimsRequest::default();

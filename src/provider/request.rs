@@ -135,7 +135,7 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
         // The object cannot be believed, so neither can the address in it: the outer one, if it is registered.
         object::open(sent, client, context).map_err(|error| unopened(sent, client, error))?;
     let parameters = &parameters;
-    // OIDC Core 3.1.2.1: exact comparison with the registered ones.
+    // OIDC Core 3.1.2.1: comparison with the registered ones.
     let answer = place::of_answer(parameters, client).map_err(Refusal::Page)?;
     // From here on the relying party hears of what is wrong.
     let refuse = |error| Refusal::Redirect(answer.clone(), error);
@@ -147,7 +147,7 @@ pub fn read(sent: &Parameters, client: &Client, context: &Context<'_>) -> Result
     place::response_mode(parameters, response_type).map_err(refuse)?;
     let offered = Offered::of(context.issuer, context.settings);
     let resources = offered.resources(parameters).map_err(refuse)?;
-    let details = offered.details(parameters).map_err(refuse)?;
+    let details = offered.details(parameters, client).map_err(refuse)?;
     let scope = scope(parameters, client, response_type, &offered, &resources).map_err(refuse)?;
     offered
         .check(&resources, &scope, &details)
@@ -208,6 +208,8 @@ impl AuthorizationRequest {
         }
         self.scope = within(&self.scope, client, self.response_type);
         self.claims = self.claims.within(client.scope_limit.as_ref());
+        self.details
+            .retain(|detail| client.may_detail(detail.kind()));
         let answer = self.answer.clone();
         allowed
             .narrow(self)

@@ -7,6 +7,7 @@ use super::claims::SCOPES;
 use super::details::{self, Detail};
 use super::grants::Terms;
 use super::request::Parameters;
+use crate::client::Client;
 use crate::config::offers::{DetailType, Resource};
 use crate::config::provider::Provider;
 use crate::oauth::{Error, ErrorCode, Scope};
@@ -76,11 +77,23 @@ impl<'a> Offered<'a> {
         Ok(asked)
     }
 
-    /// The details of an authorization request.
-    pub fn details(&self, parameters: &Parameters) -> Result<Vec<Detail>, Error> {
-        match parameters.get("authorization_details") {
-            None => Ok(Vec::new()),
-            Some(text) => details::parse(text, self.types),
+    /// The details of an authorization request, of types that the client may send.
+    pub fn details(&self, parameters: &Parameters, client: &Client) -> Result<Vec<Detail>, Error> {
+        let Some(text) = parameters.get("authorization_details") else {
+            return Ok(Vec::new());
+        };
+        let details = details::parse(text, self.types)?;
+        // RFC 9396 §10: what it registered is what it will use.
+        if details
+            .iter()
+            .all(|detail| client.may_detail(detail.kind()))
+        {
+            Ok(details)
+        } else {
+            Err(Error::new(
+                ErrorCode::InvalidAuthorizationDetails,
+                "the client has not registered this type",
+            ))
         }
     }
 

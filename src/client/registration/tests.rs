@@ -1,10 +1,12 @@
 use super::*;
 
+const DEVICE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// A provider that offers everything.
 fn discovery() -> Map<String, Value> {
     let discovery = json!({
         "response_types_supported": ["code", "id_token", "code id_token token"],
-        "grant_types_supported": ["authorization_code", "implicit", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "implicit", "refresh_token", DEVICE],
         "subject_types_supported": ["pairwise", "public"],
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "private_key_jwt", "none"],
         "token_endpoint_auth_signing_alg_values_supported": ["PS256"],
@@ -118,6 +120,45 @@ fn grants_follow_responses() {
     let local = json!({"response_types": ["id_token"], "redirect_uris": ["https://localhost/cb"]});
     let refused = accepted(&local).unwrap_err();
     assert_eq!(refused.code, ErrorCode::InvalidRedirectUri);
+}
+
+#[test]
+fn grants_without_redirects_need_no_address() {
+    let none = json!(null);
+    for (changes, taken) in [
+        (json!({"grant_types": [DEVICE]}), true),
+        (
+            json!({"grant_types": [DEVICE, "refresh_token"], "response_types": []}),
+            true,
+        ),
+        (
+            json!({"grant_types": [DEVICE], "response_types": ["code"]}),
+            false,
+        ),
+        (
+            json!({"grant_types": [DEVICE, "authorization_code"], "response_types": ["code"]}),
+            false,
+        ),
+        (
+            json!({"grant_types": ["refresh_token"], "response_types": []}),
+            false,
+        ),
+        (json!({}), false),
+        // A list of nothing proves no sector.
+        (
+            json!({"grant_types": [DEVICE], "sector_identifier_uri": "https://rp.example/sector"}),
+            false,
+        ),
+    ] {
+        let mut changes = changes;
+        changes["redirect_uris"] = none.clone();
+        let answer = accepted(&changes);
+        assert_eq!(answer.is_ok(), taken, "{changes}: {answer:?}");
+        if let Ok(kept) = answer {
+            assert_eq!(kept["response_types"], json!([]));
+            assert!(!kept.contains_key("redirect_uris"));
+        }
+    }
 }
 
 #[test]

@@ -56,7 +56,7 @@ impl ResponseMode {
     }
 }
 
-/// The redirect URI must be the client's own, character for character (OIDC Core 3.1.2.1).
+/// The redirect URI must be the client's own (OIDC Core 3.1.2.1).
 pub(super) fn of_answer(parameters: &Parameters, client: &Client) -> Result<Return, Error> {
     let redirect_uri = parameters
         .get("redirect_uri")
@@ -86,11 +86,7 @@ pub(super) fn of_answer(parameters: &Parameters, client: &Client) -> Result<Retu
 }
 
 pub(super) fn registered(redirect_uri: &str, client: &Client) -> Result<(), Error> {
-    if client
-        .redirect_uris
-        .iter()
-        .any(|known| known == redirect_uri)
-    {
+    if client.has_redirect_uri(redirect_uri) {
         Ok(())
     } else {
         Err(Error::invalid_request(

@@ -1,6 +1,7 @@
 //! `/register` and the addresses below it.
 
 mod management;
+mod reach;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
