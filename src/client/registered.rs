@@ -347,6 +347,42 @@ pub async fn remove(conn: &mut Conn, id: &ClientId, now: UnixTime) -> Result<boo
     Ok(done.is_some())
 }
 
+/// Where it is seen that a client was used: rows stay longer than what they stand for works.
+const USED: &str = "SELECT client FROM grants UNION SELECT client FROM consents UNION SELECT client FROM device_codes";
+
+/// Clients that registered themselves by `before`, are still there and were never used. At most `most`.
+pub async fn unused(conn: &mut Conn, before: UnixTime, most: i64) -> Result<Vec<ClientId>, Error> {
+    let sql = format!(
+        "SELECT c.id FROM clients c LEFT JOIN ({USED}) used ON used.client = c.id
+         WHERE c.registration_token IS NOT NULL AND c.removed_at IS NULL AND c.created_at <= $1 AND used.client IS NULL
+         ORDER BY c.created_at, c.id LIMIT $2"
+    );
+    sqlx::query_scalar(sqlx::AssertSqlSafe(sql))
+        .bind(before)
+        .bind(most)
+        .fetch_all(conn)
+        .await
+}
+
+/// Removes those of `ids` that are still unused.
+pub async fn remove_unused(
+    conn: &mut Conn,
+    ids: &[ClientId],
+    now: UnixTime,
+) -> Result<Vec<ClientId>, Error> {
+    let places: Vec<String> = (0..ids.len()).map(|i| format!("${}", i + 2)).collect();
+    let sql = format!(
+        "UPDATE clients SET removed_at = $1, sealed_secret = NULL
+         WHERE id IN ({}) AND removed_at IS NULL AND id NOT IN ({USED}) RETURNING id",
+        places.join(", ")
+    );
+    let mut query = sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(now);
+    for id in ids {
+        query = query.bind(id);
+    }
+    query.fetch_all(conn).await
+}
+
 /// Gives a client that has a secret a new one, until `expires_at`; `None` for others.
 pub async fn rotate_secret(
     conn: &mut Conn,

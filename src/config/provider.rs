@@ -80,6 +80,8 @@ pub struct Provider {
     pub explicit_registration: bool,
     /// Registrations that may come from one address in an hour.
     pub registrations_per_hour: i64,
+    /// Days after which a client that registered itself and was never used is forgotten; 0: never.
+    pub unused_registrations_days: i64,
     /// Whether request objects are fetched from a client's `request_uri` (OIDC Core 6.2).
     pub request_uri: bool,
     /// Only from addresses that the client registered (`request_uris`).
@@ -186,6 +188,7 @@ impl Default for Provider {
                 .unwrap_or_default(),
             explicit_registration: false,
             registrations_per_hour: 1000,
+            unused_registrations_days: 30,
             request_uri: false,
             require_request_uri_registration: true,
         }
@@ -223,6 +226,10 @@ impl Provider {
                 "code_lifetime is over 60: FAPI 2.0 §5.3.2.1 lets a code live 60 seconds at most"
                     .to_owned(),
             );
+        }
+        if self.unused_registrations_days < 0 {
+            problems
+                .push("unused_registrations_days is negative; 0 keeps registrations".to_owned());
         }
         if self.par_lifetime >= 600 {
             problems.push("par_lifetime must be under 600 (FAPI 2.0 §5.3.2.2)".to_owned());

@@ -34,6 +34,7 @@ pub mod sweep;
 pub mod target;
 pub mod tokens;
 pub mod told;
+pub mod unused;
 pub mod userinfo;
 pub mod vouched;
 pub mod waiting;

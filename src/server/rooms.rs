@@ -37,7 +37,7 @@ use crate::jobs::{self, Task, departures};
 use crate::jose::JwkSet;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
-use crate::provider::sweep;
+use crate::provider::{sweep, unused};
 use crate::relying::{self, Federated, Party};
 use crate::store;
 use crate::web::account::{AccountHouse, entry, notices};
@@ -361,10 +361,22 @@ fn provider(
             }
         },
     );
+    let unused = {
+        let (house, settings) = (opened.house.clone(), section.clone());
+        let name = format!("{}: registrations that nobody used", opened.entity.name);
+        Task::new(name, Duration::from_hours(1), move || {
+            let (house, settings) = (house.clone(), settings.clone());
+            async move {
+                let (mut rng, now) = (house.rng(), house.now());
+                let round = unused::sweep(&house.store, &mut rng, &settings, now).await;
+                round.map(|_| ()).map_err(|e| e.to_string())
+            }
+        })
+    };
     Ok(Built {
         router,
         alias,
-        tasks: [tell, notices, forget, departures]
+        tasks: [tell, notices, forget, departures, unused]
             .into_iter()
             .chain(shown)
             .collect(),

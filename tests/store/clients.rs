@@ -3,9 +3,11 @@
 use hefu::client::Vouched;
 use hefu::client::registered::{self, Changed, New};
 use hefu::clock::UnixTime;
+use hefu::config::offers::Exchange;
+use hefu::config::provider::Provider;
 use hefu::crypto::Secret;
 use hefu::id::{ClientId, PersonId};
-use hefu::provider::grants;
+use hefu::provider::{grants, unused};
 use hefu::store::Conn;
 use serde_json::{Map, Value, json};
 
@@ -169,6 +171,104 @@ async fn a_client_that_registered_itself_is_found_by_its_token_and_vouched_for_b
         }
         assert!(registered::remove(&mut conn, &own, NOW).await?);
         assert_eq!(registered::find_own(&mut conn, &own, "token").await?, None);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn registrations_that_nobody_used_are_forgotten_after_their_days() {
+    for_each_database(async |store| {
+        let (ring, _folder) = ring(&store).await?;
+        let person = PersonId("p1".into());
+        let metadata = metadata("client_secret_jwt");
+        let ids = [
+            "unused", "young", "operators", "granted", "consented", "waiting", "exchanges", "gone",
+        ]
+        .map(|name| ClientId(name.to_owned()));
+        let day = 86_400;
+        let mut conn = store.read().await?;
+        for id in &ids {
+            let token = (id.as_str() != "operators").then_some(id.as_str());
+            let at = if id.as_str() == "young" { NOW.plus(1) } else { NOW };
+            let new = New {
+                registration_token: token,
+                ..new(id, &metadata)
+            };
+            registered::add(&mut conn, &mut rng(), &*ring, new, at).await?;
+        }
+        registered::remove(&mut conn, &ClientId("gone".to_owned()), NOW).await?;
+        // Long ended, and still there: it was used.
+        for sql in [
+            "INSERT INTO grants (id, subject, actor, client, terms, issued_at, code_expires_at, expires_at, revoked_at)
+             VALUES ('g', $1, $1, 'granted', '{}', 1, 2, 3, 2)",
+            "INSERT INTO consents (subject, client, id, actor, scope, claims, platform, given_at, expires_at, withdrawn_at)
+             VALUES ($1, 'consented', 'c', $1, 'openid', '[]', 'x', 1, 3, 2)",
+            "INSERT INTO device_codes (code, user_code, client, asked, asked_at, expires_at, pause)
+             VALUES ($1, $1, 'waiting', $1, 1, 3, 5)",
+        ] {
+            let query = sqlx::query(sqlx::AssertSqlSafe(sql));
+            let query = if sql.contains("device_codes") {
+                query.bind(b"x".to_vec())
+            } else {
+                query.bind(&person)
+            };
+            query.execute(&mut *conn).await?;
+        }
+        drop(conn);
+        let settings = |days: i64| Provider {
+            unused_registrations_days: days,
+            exchanges: vec![Exchange {
+                client: "exchanges".to_owned(),
+                subjects: Vec::new(),
+                subject_types: Vec::new(),
+                resources: Vec::new(),
+                actor_required: false,
+            }],
+            ..Provider::default()
+        };
+        let sweep = async |days: i64, at: UnixTime| {
+            unused::sweep(&store, &mut rng(), &settings(days), at).await
+        };
+        assert_eq!(sweep(0, NOW.plus(999 * day)).await?, 0);
+        assert_eq!(sweep(30, NOW.plus(30 * day - 1)).await?, 0);
+        assert_eq!(sweep(30, NOW.plus(30 * day)).await?, 1);
+        assert_eq!(sweep(30, NOW.plus(30 * day)).await?, 0);
+        let mut conn = store.read().await?;
+        let mut left: Vec<String> = registered::list(&mut conn)
+            .await?
+            .into_iter()
+            .map(|client| client.id.0)
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            ["consented", "exchanges", "granted", "operators", "waiting", "young"]
+        );
+        // Its id is never given again, and its secret is known to nobody.
+        let id = &ids[0];
+        assert_eq!(registered::find_own(&mut conn, id, "unused").await?, None);
+        let again = registered::add(&mut conn, &mut rng(), &*ring, new(id, &metadata), NOW).await?;
+        assert!(again.is_none());
+        let sealed: Option<Vec<u8>> =
+            sqlx::query_scalar("SELECT sealed_secret FROM clients WHERE id = $1")
+                .bind(id)
+                .fetch_one(&mut *conn)
+                .await?;
+        assert_eq!(sealed, None);
+        let told: Vec<String> =
+            sqlx::query_scalar("SELECT client FROM audit_events WHERE kind = 'client.unused'")
+                .fetch_all(&mut *conn)
+                .await?;
+        assert_eq!(told, ["unused"]);
+        // Whoever is used at the last moment stays.
+        let late = [&ids[1], &ids[3], &ids[4], &ids[5]].map(Clone::clone);
+        let gone = registered::remove_unused(&mut conn, &late, NOW).await?;
+        assert_eq!(gone, late[..1]);
+        assert!(registered::remove_unused(&mut conn, &late, NOW).await?.is_empty());
+        assert!(registered::unused(&mut conn, NOW.plus(-1), 9).await?.is_empty());
+        let unused = registered::unused(&mut conn, NOW, 9).await?;
+        assert_eq!(unused, [ids[6].clone()]);
         Ok(())
     })
     .await;
