@@ -20,9 +20,10 @@ use crate::consent;
 use crate::crypto::Secret;
 use crate::identity::{IdNumber, Name, Phone};
 use crate::oauth::Scope;
-use crate::provider::{claims, grants, logout, vouched};
+use crate::provider::{claims, grants, logout, told, vouched};
 use crate::session::{self, End};
 use crate::web::cookies;
+use crate::web::oidc::logout::to_done;
 use crate::web::page::with_cookie;
 use crate::web::view::account::{
     Act, AddPasskey, ConfirmAct, Overview, Passkey, Person, Platform, RenamePasskey, Session,
@@ -313,8 +314,14 @@ pub async fn submit_end(member: Member, Path(handle): Path<String>, body: Bytes)
         .with_person(&member.person.id)
         .with("ended", session.id.as_str());
     member.note(&mut tx, &mut rng, event).await?;
+    // Only the browser that is signed out has the platforms' cookies: other sessions end without frames.
+    let framed = current && told::has_frames(&mut tx, &session.id).await?;
     tx.commit().await?;
-    let answer = member.go_home(Notice::SessionEnded)?;
+    let answer = if framed {
+        to_done(&member.provider, Some(&session.id), None, None, member.now)
+    } else {
+        member.go_home(Notice::SessionEnded)?
+    };
     Ok(if current {
         with_cookie(answer, cookies::clear(member.house(), cookies::SESSION))
     } else {

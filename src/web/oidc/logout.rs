@@ -222,8 +222,8 @@ async fn confirm(
 /// What our own page shows: the session that ended, the platform that asked, and the address to go on to.
 type Ending = (Option<SessionId>, Option<ClientId>, Option<String>);
 
-/// To our own page that says what was ended.
-fn to_done(
+/// To our own page that says what was ended, and has the browser tell the platforms that want it so.
+pub(in crate::web) fn to_done(
     provider: &ProviderHouse,
     session: Option<&SessionId>,
     client: Option<&Client>,

@@ -11,7 +11,7 @@ mod exchange;
 mod federation_registration;
 mod interaction;
 mod introspect;
-mod logout;
+pub(super) mod logout;
 mod metadata;
 mod par;
 mod promises;

@@ -4,6 +4,7 @@ mod begun;
 mod centre;
 mod create;
 mod hostile;
+mod leave;
 mod login;
 mod recover;
 mod register;
