@@ -25,6 +25,10 @@ pub struct Node {
     /// Certificate chain and key. Without it, a TLS-terminating proxy must stand in front and be listed in `proxies`.
     #[serde(default)]
     pub tls: Option<Tls>,
+    /// Seconds for which browsers keep to https (`Strict-Transport-Security`); 0: they are not told. Unsaid: a year where the node
+    /// itself speaks TLS. A proxy that does can say it, or this can.
+    #[serde(default)]
+    pub hsts_seconds: Option<u32>,
     /// Proxies whose `X-Forwarded-For` is believed.
     #[serde(default)]
     pub proxies: Vec<IpNet>,
@@ -39,6 +43,19 @@ pub struct Node {
     /// Set by the demonstration only; a file cannot.
     #[serde(skip)]
     pub demo: Option<Demo>,
+}
+
+impl Node {
+    /// What browsers are told of https, if anything. Not in the demonstration: it lives on names that other programs use without TLS.
+    pub fn hsts(&self) -> Option<u32> {
+        const YEAR: u32 = 31_536_000;
+        let usual = if self.tls.is_some() && self.demo.is_none() {
+            YEAR
+        } else {
+            0
+        };
+        Some(self.hsts_seconds.unwrap_or(usual)).filter(|seconds| *seconds > 0)
+    }
 }
 
 /// Where operators' browsers find the consoles: below `<origin>/console/<name of the entity>`.
@@ -92,4 +109,34 @@ pub enum Log {
     Text,
     #[default]
     Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_is_kept_to_where_the_node_speaks_it() {
+        let read = |more: &str| -> Node {
+            toml::from_str(&format!("listen = []\nkek = {{ file = \"k\" }}\n{more}")).unwrap()
+        };
+        let tls = "tls = { certificate = \"c\", key = \"k\" }";
+        for (more, told) in [
+            ("", None),
+            (tls, Some(31_536_000)),
+            ("hsts_seconds = 60", Some(60)),
+            (&format!("{tls}\nhsts_seconds = 60"), Some(60)),
+            (&format!("{tls}\nhsts_seconds = 0"), None),
+        ] {
+            assert_eq!(read(more).hsts(), told, "{more}");
+        }
+        let demo = Node {
+            demo: Some(Demo {
+                port: 1,
+                plain_http: false,
+            }),
+            ..read(tls)
+        };
+        assert_eq!(demo.hsts(), None);
+    }
 }

@@ -32,6 +32,7 @@ pub fn of(folder: &Path, mark: &Mark, certificate: Option<(PathBuf, Tls)>) -> Co
             origin: console_origin(mark),
         }),
         tls,
+        hsts_seconds: None,
         proxies: Vec::new(),
         outbound: Outbound {
             allow: Vec::new(),

@@ -13,6 +13,7 @@ use axum_server::tls::TlsInfo;
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use ipnet::IpNet;
 use tower::ServiceExt;
+use tower::util::MapResponseLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -40,6 +41,8 @@ pub struct Table {
     /// Hosts below this one are served all alike.
     below: Option<(String, Router)>,
     proxies: Vec<IpNet>,
+    /// `Strict-Transport-Security` of every answer.
+    hsts: Option<HeaderValue>,
 }
 
 #[derive(Debug)]
@@ -54,7 +57,16 @@ impl Table {
             rows: Vec::new(),
             below: None,
             proxies,
+            hsts: None,
         }
+    }
+
+    /// Browsers are told to keep to https for so many seconds (RFC 6797 §6.1; FAPI 2.0 §5.2.2). Of the hosts asked alone: what lives
+    /// below them is not ours to speak for.
+    #[must_use]
+    pub fn with_hsts(mut self, seconds: Option<u32>) -> Self {
+        self.hsts = seconds.and_then(|s| HeaderValue::try_from(format!("max-age={s}")).ok());
+        self
     }
 
     pub fn add(&mut self, address: Address, router: Router) {
@@ -79,6 +91,15 @@ impl Table {
             })
             .on_request(())
             .on_failure(());
+        let hsts = self.hsts.clone();
+        let hsts = MapResponseLayer::new(move |mut response: Response| {
+            if let Some(value) = &hsts {
+                response
+                    .headers_mut()
+                    .insert(header::STRICT_TRANSPORT_SECURITY, value.clone());
+            }
+            response
+        });
         Router::new()
             .fallback(dispatch)
             .with_state(Arc::new(self))
@@ -89,6 +110,7 @@ impl Table {
             ))
             .layer(CatchPanicLayer::custom(panicked))
             .layer(trace)
+            .layer(hsts)
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
             .layer(tower::util::MapRequestLayer::new(without_odd_request_id))
@@ -443,6 +465,31 @@ mod tests {
         };
         assert!(with("0197-ab_C"));
         assert!(!with(&"a".repeat(65)) && !with("a b") && !with("a\tb"));
+    }
+
+    #[tokio::test]
+    async fn every_answer_tells_browsers_to_keep_to_https_where_it_is_said() {
+        for (seconds, told) in [
+            (None, None),
+            (Some(31_536_000), Some("max-age=31536000")),
+            (Some(60), Some("max-age=60")),
+        ] {
+            // One of an entity, one of nobody, one that is too large to be read.
+            for (host, length, status) in
+                [("a.cn", 0, 200), ("c.cn", 0, 421), ("a.cn", 1 << 20, 413)]
+            {
+                let request = Request::get("/")
+                    .header("host", host)
+                    .header("content-length", length)
+                    .body(Body::empty())
+                    .unwrap();
+                let router = table(&[]).with_hsts(seconds).into_router();
+                let response = router.oneshot(request).await.unwrap();
+                assert_eq!(response.status(), status);
+                let header = response.headers().get("strict-transport-security");
+                assert_eq!(header.map(|v| v.to_str().unwrap()), told, "{host} {status}");
+            }
+        }
     }
 
     #[tokio::test]

@@ -113,9 +113,10 @@ impl Node {
         for address in &self.config.node.mtls_listen {
             with_certificates.push(listen::bind(*address)?);
         }
-        let mut table = Table::new(self.config.node.proxies.clone());
+        let hsts = self.config.node.hsts();
+        let mut table = Table::new(self.config.node.proxies.clone()).with_hsts(hsts);
         // No proxy stands before certificates: its word for an address would not count either.
-        let mut aliases = Table::new(Vec::new());
+        let mut aliases = Table::new(Vec::new()).with_hsts(hsts);
         let mut consoles = Table::new(self.config.node.proxies.clone());
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
