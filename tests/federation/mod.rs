@@ -1,6 +1,7 @@
 //! Federations in memory: every check of a chain, the search, what is remembered, and registration.
 
 mod chain;
+mod choice;
 mod discovery;
 mod generated;
 mod joining;

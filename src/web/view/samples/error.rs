@@ -1,0 +1,36 @@
+//! What went wrong.
+
+use super::{BASE, Set, way};
+use crate::web::view::{
+    Page,
+    error::{ErrorKind, ErrorPage, Halt, Halted},
+};
+
+impl Set {
+    pub(super) fn errors(&self, add: &mut impl FnMut(&str, String)) {
+        for kind in ErrorKind::ALL {
+            let page = ErrorPage {
+                frame: self.provider(),
+                kind,
+                code: "invalid_request".to_owned(),
+                description: Some("redirect_uri is not registered for this client".to_owned()),
+                reference: "7K2M-90QF".to_owned(),
+                back: Some(way()),
+            };
+            add(&format!("ErrorPage.{kind:?}"), page.html());
+        }
+        for (name, why) in [
+            ("Closed", Halt::Closed),
+            ("Locked", Halt::Locked),
+            ("TooMany", Halt::TooMany { minutes: 15 }),
+        ] {
+            let page = Halted {
+                frame: self.provider(),
+                why,
+                reference: "7K2M-90QF".to_owned(),
+                back: Some(format!("{BASE}/login")),
+            };
+            add(&format!("Halted.{name}"), page.html());
+        }
+    }
+}
