@@ -161,7 +161,7 @@ async fn the_grants_of_a_platform_end_and_each_session_is_told_once() {
             Ok(sqlx::query_as(sql).fetch_all(conn).await?)
         };
         let told = (a.0.clone(), "https://a.example/last".to_owned(), 0);
-        assert_eq!(queued(&mut conn).await?, [told.clone()]);
+        assert_eq!(queued(&mut conn).await?, std::slice::from_ref(&told));
 
         // The end of the session tells whoever is left; a platform that came back since is told again.
         sqlx::query("UPDATE logout_deliveries SET delivered_at = 1, attempts = 3")

@@ -236,17 +236,17 @@ async fn answers_that_a_relying_party_does_not_believe() {
         ("no anchor", &|c| c["trust_anchor"] = Value::Null),
         ("another superior", &|c| c["authority_hints"] = json!([TOP])),
         ("two superiors", &|c| {
-            c["authority_hints"] = json!([MIDDLE, TOP])
+            c["authority_hints"] = json!([MIDDLE, TOP]);
         }),
         ("no superior", &|c| c["authority_hints"] = Value::Null),
         ("another type", &|c| {
-            c["metadata"] = json!({"openid_provider": {}})
+            c["metadata"] = json!({"openid_provider": {}});
         }),
         ("one type more", &|c| {
-            c["metadata"]["federation_entity"] = json!({})
+            c["metadata"]["federation_entity"] = json!({});
         }),
         ("no client_id", &|c| {
-            c["metadata"]["openid_relying_party"] = json!({})
+            c["metadata"]["openid_relying_party"] = json!({});
         }),
     ];
     for (what, change) in bad {
