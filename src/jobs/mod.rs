@@ -3,6 +3,7 @@
 
 pub mod departures;
 pub mod federation;
+pub mod registrations;
 
 use std::sync::Arc;
 use std::time::Duration;

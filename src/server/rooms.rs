@@ -33,11 +33,11 @@ use crate::federation::resolve::Resolver;
 use crate::federation::trust_mark::Holder;
 use crate::federation::{Authority, History};
 use crate::identity::{Keys, People, synthetic};
-use crate::jobs::{self, Task, departures};
+use crate::jobs::{self, Task, departures, registrations};
 use crate::jose::JwkSet;
 use crate::oauth::Algorithm;
 use crate::provider::clients::Clients;
-use crate::provider::{sweep, unused};
+use crate::provider::sweep;
 use crate::relying::{self, Federated, Party};
 use crate::store;
 use crate::web::account::{AccountHouse, entry, notices};
@@ -348,6 +348,7 @@ fn provider(
         }
     };
     let departures = departures::task(&opened.entity.name, &house);
+    let unused = registrations::task(&opened.entity.name, &house);
     let frame = move |headers: &HeaderMap| house.frame(headers, "/account", None);
     let router = found(router, &opened.house, frame);
     let forget = Task::new(
@@ -361,18 +362,6 @@ fn provider(
             }
         },
     );
-    let unused = {
-        let (house, settings) = (opened.house.clone(), section.clone());
-        let name = format!("{}: registrations that nobody used", opened.entity.name);
-        Task::new(name, Duration::from_hours(1), move || {
-            let (house, settings) = (house.clone(), settings.clone());
-            async move {
-                let (mut rng, now) = (house.rng(), house.now());
-                let round = unused::sweep(&house.store, &mut rng, &settings, now).await;
-                round.map(|_| ()).map_err(|e| e.to_string())
-            }
-        })
-    };
     Ok(Built {
         router,
         alias,
