@@ -45,6 +45,7 @@ use crate::web::error::reference;
 use crate::web::federation::FederationState;
 use crate::web::federation::home::{self, AuthorityHouse};
 use crate::web::federation::joining::{self, JoiningHouse};
+use crate::web::federation::map;
 use crate::web::house::House;
 use crate::web::page::see_other;
 use crate::web::portal::PortalHouse;
@@ -158,6 +159,7 @@ fn authority(
     };
     let router = home::routes(front.clone())
         .merge(joining::routes(joining))
+        .merge(map::routes(front.clone(), Arc::clone(&authority)))
         .merge(pages())
         .merge(federation(
             opened,

@@ -10,6 +10,7 @@ mod ground;
 mod identity;
 mod joining;
 mod keys;
+mod map;
 mod notice;
 mod operator;
 mod provider;

@@ -89,6 +89,11 @@ impl Walk {
         self.look_at(&anchor.url, "authority-join", "anchor").await;
         self.look_at(&province.url, "authority-id", "province")
             .await;
+        let map = format!("{}federation/map", anchor.url);
+        self.look_at(&map, "map-tree", "federation map").await;
+        let map = format!("{map}?at={}", province.url.trim_end_matches('/'));
+        self.look_at(&map, "map-chain", "federation map, a province")
+            .await;
         let register = demo.of_role("register")[0];
         self.look_at(&register.url, "register-api", "register")
             .await;

@@ -3,8 +3,10 @@
 
 mod caller;
 pub mod listing;
+pub mod map;
 mod mark;
 mod resolver;
+pub mod state;
 mod subordinate;
 pub mod subtree;
 
@@ -57,6 +59,8 @@ pub struct Authority {
     /// What was lately said about a mark, by its hash and the status.
     statuses: Cache<([u8; 32], &'static str), (UnixTime, Arc<str>)>,
     subtree: subtree::Subtree,
+    /// What was last written about members, and when it is written again though nothing changed.
+    noted: Cache<EntityId, (Arc<state::State>, UnixTime)>,
     /// The keys that were published when what is remembered was signed.
     published: Mutex<Arc<Value>>,
 }
@@ -93,6 +97,7 @@ impl Authority {
             marks: Cache::new(10_000),
             statuses: Cache::new(10_000),
             subtree: subtree::Subtree::default(),
+            noted: Cache::new(10_000),
         };
         authority.follow_own_keys();
         authority

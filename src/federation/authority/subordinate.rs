@@ -280,7 +280,10 @@ pub async fn faces(conn: &mut Conn, limit: i64) -> Result<Vec<Face>, Error> {
             let intermediate: Option<i64> = row.try_get("intermediate_since")?;
             Ok(Face {
                 entity_id: read_id(&row.try_get::<String, _>("entity_id")?)?,
-                name: metadata.as_ref().and_then(asserted_name),
+                name: metadata
+                    .as_ref()
+                    .and_then(Value::as_object)
+                    .and_then(asserted_name),
                 is_intermediate: intermediate.is_some(),
             })
         })
@@ -288,8 +291,8 @@ pub async fn faces(conn: &mut Conn, limit: i64) -> Result<Vec<Face>, Error> {
 }
 
 /// The first name among the metadata that we assert of an entity, of whatever type it is.
-fn asserted_name(metadata: &Value) -> Option<Localized> {
-    let types = metadata.as_object()?.values().filter_map(Value::as_object);
+pub(super) fn asserted_name(metadata: &Map<String, Value>) -> Option<Localized> {
+    let types = metadata.values().filter_map(Value::as_object);
     let names = ["display_name", "organization_name", "client_name"];
     types
         .flat_map(|members| names.map(|name| Localized::parse(members, name)))

@@ -2,21 +2,23 @@
 //! stranger says about itself. A resolve request for anybody else starts no search (OpenID Federation 1.0 §18.1).
 //!
 //! A job walks the lists and keeps what it finds in the database, so that a member is known at the first request, also after a
-//! restart and on a node that never walked; another keeps the members' chains in memory. A request for somebody unknown may walk
-//! too, but seldom.
+//! restart and on a node that never walked; another keeps the members' chains in memory, and notes what it found out about each
+//! (`state`). A request for somebody unknown may walk too, but seldom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
 use sqlx::Row as _;
 use tokio::sync::Mutex;
 
 use super::Authority;
-use super::subordinate::{ListFilter, Subordinate, list, read_id};
+use super::state::{self, State};
+use super::subordinate::{ListFilter, Subordinate, asserted_name, list, read_id};
 use crate::clock::UnixTime;
 use crate::federation::entity::EntityId;
-use crate::federation::resolve::{Document, Resolver};
+use crate::federation::resolve::{Document, ResolveError, Resolver};
 use crate::federation::statement::EntityStatement;
 use crate::federation::trust_mark;
 use crate::jose::json;
@@ -26,12 +28,16 @@ use crate::store::{Conn, Error, Store};
 const MOST_OFTEN: i64 = 15;
 /// How many intermediates are asked in one walk, how deep, how many at once, and how many entities are remembered.
 const MOST_ASKED: usize = 500;
-const MOST_LEVELS: usize = 8;
+pub(super) const MOST_LEVELS: usize = 8;
 const AT_ONCE: usize = 8;
 const MOST_KNOWN: usize = 100_000;
 /// How many members' chains are kept warm, and how many are looked up at once: the rest is looked up when somebody asks.
 const MOST_WARM: usize = 4_000;
 const WARMED_AT_ONCE: usize = 4;
+/// Of the rest, how many are looked up in one round without being kept, so that it is known in turn how they are.
+const VISITED: usize = 200;
+/// How many states are written in one transaction.
+const WRITTEN_AT_ONCE: usize = 100;
 
 /// When this process last walked on demand.
 #[derive(Debug, Default)]
@@ -70,7 +76,7 @@ impl Authority {
     }
 
     /// Looks up the chains of members that are not in memory or due, and whether their trust marks hold; how many chains are
-    /// good. For every node.
+    /// good. Then goes on through those that are too many for memory. What is found out is noted. For every node.
     pub async fn warm_subtree(&self, now: UnixTime) -> Result<usize, Error> {
         self.follow_own_keys();
         let mut conn = self.store.read().await?;
@@ -78,31 +84,120 @@ impl Authority {
         subjects.extend(members(&mut conn, MOST_WARM).await?);
         drop(conn);
         subjects.truncate(MOST_WARM);
-        let anchors = self.resolver.anchors();
-        let mut pairs = Vec::new();
-        for anchor in anchors.ids() {
-            pairs.extend(
-                subjects
-                    .iter()
-                    .map(|subject| (subject.clone(), anchor.clone())),
-            );
+        if !self.settings.is_anchor {
+            // Who vouches for this authority is asked for on its own map.
+            self.kept(&self.settings.id, now).await;
         }
-        let warmed = stream::iter(pairs)
-            .map(|(subject, anchor)| {
-                let resolver = Arc::clone(&self.resolver);
-                async move {
-                    let good = resolver.keep_warm(&subject, &anchor, now).await;
-                    if let Some(chain) = resolver.remembered_to(&subject, &anchor, now).await {
-                        trust_mark::counted(&resolver, &chain, now).await;
-                    }
-                    good
-                }
-            })
-            .buffer_unordered(WARMED_AT_ONCE)
-            .filter(|good| std::future::ready(*good))
-            .count();
-        Ok(warmed.await)
+        let good = self.note_each(subjects, Keep::Chains, now).await?;
+        let rest = state::due(&mut *self.store.read().await?, VISITED, now).await?;
+        self.note_each(rest, Keep::Nothing, now).await?;
+        Ok(good)
     }
+
+    /// Looks each subject up and notes what is new; how many chains are good.
+    async fn note_each(
+        &self,
+        subjects: Vec<EntityId>,
+        keep: Keep,
+        now: UnixTime,
+    ) -> Result<usize, Error> {
+        let mut found = stream::iter(subjects)
+            .map(async |subject| match keep {
+                Keep::Chains => self.kept(&subject, now).await,
+                Keep::Nothing => (0, self.visited(&subject, now).await),
+            })
+            .buffer_unordered(WARMED_AT_ONCE);
+        let mut good = 0;
+        let mut news = Vec::new();
+        while let Some((chains, state)) = found.next().await {
+            good += chains;
+            // What goes on being the same is written when it would be looked up again.
+            let known = self.noted.get(&state.entity_id).await;
+            let same =
+                known.is_some_and(|(known, due_at)| now < due_at && known.says_the_same(&state));
+            if keep == Keep::Nothing || !same {
+                news.push(state);
+            }
+            if news.len() == WRITTEN_AT_ONCE {
+                self.note(&mut news, now).await?;
+            }
+        }
+        self.note(&mut news, now).await?;
+        Ok(good)
+    }
+
+    async fn note(&self, news: &mut Vec<State>, now: UnixTime) -> Result<(), Error> {
+        if news.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.store.write().await?;
+        for state in &*news {
+            state.put(&mut tx, now).await?;
+        }
+        tx.commit().await?;
+        for state in news.drain(..) {
+            let (id, due_at) = (state.entity_id.clone(), state.due_at(now));
+            self.noted.insert(id, (Arc::new(state), due_at)).await;
+        }
+        Ok(())
+    }
+
+    /// Keeps the subject's chains to every anchor in memory: how many are good, and what is to be said of it.
+    async fn kept(&self, subject: &EntityId, now: UnixTime) -> (usize, State) {
+        let mut good = 0;
+        let (mut state, mut failed) = (None, None);
+        for anchor in self.resolver.anchors().ids() {
+            match self.resolver.keep_warm(subject, anchor, now).await {
+                Ok(chain) => {
+                    good += 1;
+                    let marks = trust_mark::counted(&self.resolver, &chain, now).await;
+                    state.get_or_insert_with(|| State::good(&chain, &marks));
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match state {
+            Some(state) => (good, state),
+            None => (good, self.without_chain(subject, failed.as_deref()).await),
+        }
+    }
+
+    /// The same without keeping anything.
+    async fn visited(&self, subject: &EntityId, now: UnixTime) -> State {
+        let mut failed = None;
+        for anchor in self.resolver.anchors().ids() {
+            match self.resolver.look_up(subject, anchor, now).await {
+                Ok(chain) => {
+                    let marks = trust_mark::counted(&self.resolver, &chain, now).await;
+                    return State::good(&chain, &marks);
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        self.without_chain(subject, failed.as_deref()).await
+    }
+
+    async fn without_chain(&self, subject: &EntityId, error: Option<&ResolveError>) -> State {
+        // Its superior's word is out of reach, unless that is ours.
+        let row = async { Subordinate::find(&mut *self.store.read().await?, subject).await };
+        let row = row.await.unwrap_or_else(|error: Error| {
+            tracing::warn!(%subject, %error, "a subordinate could not be read");
+            None
+        });
+        let metadata = row.and_then(|row| row.metadata);
+        let name = metadata
+            .as_ref()
+            .and_then(Value::as_object)
+            .and_then(asserted_name);
+        State::bad(subject, name.as_ref(), error)
+    }
+}
+
+/// Whether chains that were looked up stay in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Chains,
+    Nothing,
 }
 
 /// Whether `subject` is an immediate subordinate or was listed by an intermediate below.
@@ -234,6 +329,7 @@ async fn walk(store: &Store, resolver: &Arc<Resolver>, now: UnixTime) -> Result<
     }
     let mut tx = store.write().await?;
     forget_others(&mut tx, &asked).await?;
+    state::forget_strangers(&mut tx).await?;
     tx.commit().await
 }
 

@@ -430,14 +430,14 @@ impl Resolver {
         }
     }
 
-    /// Sees to it that a chain is remembered and not due, and says whether there is one: for a job that does its work ahead of
-    /// time and one subject after the other, where `resolve_to` would look again behind its caller's back.
+    /// Sees to it that a chain is remembered and not due, and hands it out: for a job that does its work ahead of time and one
+    /// subject after the other, where `resolve_to` would look again behind its caller's back.
     pub async fn keep_warm(
         self: &Arc<Self>,
         subject: &EntityId,
         anchor: &EntityId,
         now: UnixTime,
-    ) -> bool {
+    ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
         if let Some(entry) = self.chains.find(subject, Some(anchor)).await
             && let ChainEntry::Held(held) = &*entry
             && now < held.chain.expires_at()
@@ -445,9 +445,23 @@ impl Resolver {
             if held.due(now) {
                 self.look_again(subject, Some(anchor), now).await;
             }
-            return true;
+            if let Some(chain) = self.remembered_to(subject, anchor, now).await {
+                return Ok(chain);
+            }
         }
-        self.resolve_to(subject, anchor, now).await.is_ok()
+        self.resolve_to(subject, anchor, now).await
+    }
+
+    /// Looks for a chain without keeping it: for a job that goes through more subjects than chains are kept.
+    pub async fn look_up(
+        &self,
+        subject: &EntityId,
+        anchor: &EntityId,
+        now: UnixTime,
+    ) -> Result<TrustChain, Arc<ResolveError>> {
+        let anchors = self.accepted(Some(anchor));
+        let found = self.search(subject, &anchors, now, false, FirstFailure);
+        found.await.map(|(chain, _)| chain)
     }
 
     /// The chain to `anchor` that is remembered and still valid, without asking anybody.

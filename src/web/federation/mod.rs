@@ -12,6 +12,7 @@ mod historical_keys;
 pub mod home;
 pub mod joining;
 mod list;
+pub mod map;
 mod query;
 mod resolve;
 mod trust_mark;

@@ -148,6 +148,11 @@ impl Frame {
         ))
     }
 
+    /// The same moment as words alone, to put into a sentence or an attribute.
+    pub fn moment(&self, moment: UnixTime) -> String {
+        words(moment, self.language)
+    }
+
     pub fn level(&self, code: &str) -> Safe<String> {
         match code {
             "rn1" => self.say("level-rn1"),

@@ -99,7 +99,7 @@ fn every_promised_id_is_there() {
                   data-session data-platform data-claim data-to data-code data-name data-username data-role anchor \
                   intermediate asked data-channel back front both none data-goes-on data-entity csrf_token mode lang allowed refused \
                   data-finding filed approved withdrawn data-room type role terminal reason \
-                  good due ending over missing data-client data-kind data-outcome";
+                  good due ending over missing data-client data-kind data-outcome root stale bad unseen";
     let others: BTreeSet<&str> = others.split_whitespace().collect();
     let docs = fs::read_to_string(root().join("docs/pages.md")).unwrap();
     for language in Language::ALL {

@@ -55,6 +55,7 @@ async fn says_who_it_is_and_for_whom_it_vouches() {
         "<bdi>广东省</bdi>",
         "href=\"https://middle.example\"",
         "href=\"/.well-known/openid-federation\"",
+        "href=\"/federation/map\"",
         "href=\"/federation/list\"",
         "id=\"authority-join\"",
         "href=\"/federation/join\"",
@@ -66,7 +67,7 @@ async fn says_who_it_is_and_for_whom_it_vouches() {
     assert_eq!(html.matches("<li data-entity=").count(), 200);
 }
 
-fn assert_security(headers: &HeaderMap) {
+pub(super) fn assert_security(headers: &HeaderMap) {
     for name in ["content-security-policy", "x-frame-options"] {
         assert!(headers.contains_key(name), "{name}");
     }

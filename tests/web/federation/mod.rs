@@ -9,6 +9,7 @@ mod historical_keys;
 mod home;
 mod join;
 mod list;
+mod map;
 mod resolve;
 mod trust_mark;
 mod trust_mark_list;

@@ -9,6 +9,7 @@ mod error;
 mod joining;
 mod leave;
 mod login;
+mod map;
 mod portal;
 
 use super::{
@@ -72,6 +73,7 @@ pub fn all(language: Language, elder: bool) -> Vec<(String, String)> {
     f.centre(&mut add);
     f.portals(&mut add);
     f.stand_ins(&mut add);
+    f.maps(&mut add);
     super::admin::samples::add(&f, &mut add);
     out
 }
