@@ -7,8 +7,9 @@ const ROW: usize = 325;
 const STEP: usize = 100;
 const GLYPH: usize = 110;
 const INSET: usize = 30;
-/// Names in half-widths of a Chinese character: what fits a phone in elder mode, and what a wide screen shows.
-const NEAR: usize = 16;
+/// Names in half-widths of a Chinese character: what fits a phone in elder mode, a phone, a wide screen.
+const NEAR: usize = 10;
+const MIDDLE: usize = 16;
 const FAR: usize = 44;
 
 /// What is drawn for one entity.
@@ -17,7 +18,9 @@ pub struct Node {
     pub name: String,
     pub url: String,
     pub condition: &'static str,
-    pub brief: String,
+    pub kind: String,
+    pub state: String,
+    /// What only a wide screen has room for.
     pub far: String,
 }
 
@@ -42,10 +45,11 @@ pub struct Row {
     pub node: Node,
     /// The entity that is looked at.
     pub current: bool,
+    /// The name, as far as each screen shows it, and whether there is still more.
     pub near: String,
-    /// What only a wide screen shows of the name, and whether that is not all.
-    pub rest: String,
-    pub cut: bool,
+    pub middle: String,
+    pub far: String,
+    pub more: bool,
     pub place: Place,
 }
 
@@ -91,14 +95,15 @@ impl Drawing {
             height: rem(height),
             rows: rows
                 .map(|(at, node)| {
-                    let (near, rest, cut) = cut(&node.name);
+                    let ([near, middle, far], more) = cut(&node.name);
                     Row {
                         current: at + 1 == levels,
                         place: Place::of(at, at.min(levels)),
                         node,
                         near,
-                        rest,
-                        cut,
+                        middle,
+                        far,
+                        more,
                     }
                 })
                 .collect(),
@@ -112,6 +117,13 @@ impl Drawing {
                 .collect(),
             lines,
         }
+    }
+}
+
+impl Row {
+    /// Whether some screen does not show the whole name.
+    pub fn is_cut(&self) -> bool {
+        !self.middle.is_empty() || !self.far.is_empty() || self.more
     }
 }
 
@@ -137,21 +149,23 @@ fn rem(hundredths: usize) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-/// A name in up to two parts, and whether there is more.
-fn cut(name: &str) -> (String, String, bool) {
-    let (mut near, mut rest, mut used) = (String::new(), String::new(), 0);
-    let fits = name.chars().map(width).sum::<usize>() <= NEAR;
+/// A name in up to three parts, and whether there is more. A part that is followed by another leaves room for dots.
+fn cut(name: &str) -> ([String; 3], bool) {
+    let mut parts = [const { String::new() }; 3];
+    let whole: usize = name.chars().map(width).sum();
+    let mut used = 0;
     for c in name.chars() {
         used += width(c);
-        if fits || used < NEAR {
-            near.push(c);
-        } else if used <= FAR {
-            rest.push(c);
-        } else {
-            return (near, rest, true);
-        }
+        let fits = |most: usize| whole <= most || used < most;
+        let at = match () {
+            () if fits(NEAR) => 0,
+            () if fits(MIDDLE) => 1,
+            () if fits(FAR) => 2,
+            () => return (parts, true),
+        };
+        parts[at].push(c);
     }
-    (near, rest, false)
+    (parts, false)
 }
 
 /// In halves of a Chinese character; everything from Hangul on is drawn wide, or may be.
@@ -166,16 +180,17 @@ mod tests {
     #[test]
     fn names_are_cut_where_they_no_longer_fit() {
         let long = "重".repeat(40);
-        for (name, near, rest, more) in [
-            ("粤省事", 3, 0, false),
-            ("重庆市渝北区政", 7, 0, false),
-            ("重庆市渝北区政务服务平台", 7, 5, false),
-            ("rp.example.gov.cn/portal", 15, 9, false),
-            (&long, 7, 15, true),
+        for (name, near, middle, far, more) in [
+            ("粤省事", 3, 0, 0, false),
+            ("重庆市渝北", 5, 0, 0, false),
+            ("重庆市渝北区政", 4, 3, 0, false),
+            ("重庆市渝北区政务服务平台", 4, 3, 5, false),
+            ("rp.example.gov.cn/portal", 9, 6, 9, false),
+            (&long, 4, 3, 14, true),
         ] {
-            let cut = cut(name);
-            let found = (cut.0.chars().count(), cut.1.chars().count(), cut.2);
-            assert_eq!(found, (near, rest, more), "{name}");
+            let (parts, found) = cut(name);
+            let lengths = parts.map(|part| part.chars().count());
+            assert_eq!((lengths, found), ([near, middle, far], more), "{name}");
         }
     }
 
@@ -185,7 +200,8 @@ mod tests {
             name: name.to_owned(),
             url: String::new(),
             condition: "good",
-            brief: String::new(),
+            kind: String::new(),
+            state: String::new(),
             far: String::new(),
         };
         let more = More {

@@ -93,12 +93,13 @@ impl FederationMap {
 
     fn drawing(&self) -> Drawing {
         let node = |spot: &Spot| {
-            let (brief, far) = self.told(spot);
+            let far = self.told(spot);
             Node {
                 name: spot.shown(),
                 url: spot.url.clone(),
                 condition: spot.condition_code(),
-                brief,
+                kind: self.frame.plain(spot.kind()),
+                state: self.frame.plain(spot.condition()),
                 far,
             }
         };
@@ -114,14 +115,9 @@ impl FederationMap {
         Drawing::of(trunk, self.rows.iter().map(node).collect(), more.collect())
     }
 
-    /// The second line of a row: what always fits, and what a wide screen also shows.
-    fn told(&self, spot: &Spot) -> (String, String) {
+    /// What a wide screen also shows in the second line of a row.
+    fn told(&self, spot: &Spot) -> String {
         let frame = &self.frame;
-        let brief = format!(
-            "{} · {}",
-            frame.plain(spot.kind()),
-            frame.plain(spot.condition())
-        );
         let mut far = String::new();
         let mut add = |text: String| {
             far.push_str(" · ");
@@ -136,7 +132,7 @@ impl FederationMap {
         if spot.members > 0 {
             add(frame.plain1("map-members", "count", spot.members));
         }
-        (brief, far)
+        far
     }
 
     fn rest_text(&self, rest: &Rest) -> String {
