@@ -2,6 +2,7 @@
 //! resolved metadata of entities below it, and the trust marks it gives. Knows no HTTP; its doors are in `web::federation`.
 
 mod caller;
+pub mod hops;
 pub mod listing;
 pub mod map;
 mod mark;

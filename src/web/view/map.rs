@@ -7,7 +7,8 @@ use super::drawing::{Drawing, More, Node};
 use super::frame::Frame;
 use super::language::{Message, quiet};
 use crate::clock::UnixTime;
-use crate::federation::authority::map::{Condition, Kind, Said};
+use crate::federation::authority::hops::Said;
+use crate::federation::authority::map::{Condition, Kind};
 
 /// `/federation/map` of an authority
 #[derive(Debug, Template)]

@@ -1,11 +1,12 @@
 //! The federation map as `samples` shows it: a small federation, a large one, a search, an entity with its chain and one without.
 
-use crate::web::view::map::{FederationMap, Rest, Search, Spot, Word};
 use super::{HOSTILE, NOON, Set};
-use crate::web::view::{Page, Place};
 use crate::federation::EntityId;
-use crate::federation::authority::map::{Condition, Kind, Said};
+use crate::federation::authority::hops::Said;
+use crate::federation::authority::map::{Condition, Kind};
 use crate::federation::entity::Schemes;
+use crate::web::view::map::{FederationMap, Rest, Search, Spot, Word};
+use crate::web::view::{Page, Place};
 
 impl Set {
     pub fn maps(&self, add: &mut impl FnMut(&str, String)) {
