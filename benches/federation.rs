@@ -1,4 +1,5 @@
-//! What trust costs: validating a chain of five levels, and merging and applying its policies.
+//! What trust costs: validating a chain of five levels, merging and applying its policies, and resolving a portal that is known
+//! or not.
 #![expect(clippy::expect_used, reason = "a bench that cannot be set up says so")]
 
 use std::hint::black_box;
@@ -16,7 +17,7 @@ use serde_json::{Map, Value, json};
 )]
 mod federation;
 
-use federation::{START, World, relying_party};
+use federation::{LEAF, START, World, entity_id, relying_party};
 
 fn policy(words: &[&str]) -> Value {
     json!({"openid_relying_party": {
@@ -87,5 +88,30 @@ fn policies(criterion: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, chains, policies);
+/// A portal below a province: what a login pays when its chain is in memory, and when nothing is (fetching costs nothing here).
+fn resolutions(criterion: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .expect("a runtime");
+    let (world, leaf) = (World::small(), entity_id(LEAF));
+    let resolver = world.resolver();
+    criterion.bench_function("resolve/warm", |b| {
+        b.iter(|| {
+            runtime
+                .block_on(resolver.resolve(black_box(&leaf), None, START))
+                .expect("a chain")
+        });
+    });
+    criterion.bench_function("resolve/cold", |b| {
+        b.iter(|| {
+            let resolver = world.resolver();
+            runtime
+                .block_on(resolver.resolve(black_box(&leaf), None, START))
+                .expect("a chain")
+        });
+    });
+}
+
+criterion_group!(benches, chains, policies, resolutions);
 criterion_main!(benches);

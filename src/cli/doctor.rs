@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 use url::Url;
 
+use super::federation::expiring;
 use super::target::Target;
 use super::{Failure, Outcome, print_json, say};
 use crate::config::{Entity, Role, Section};
@@ -109,6 +110,7 @@ async fn examine(shared: &Shared, entity: Entity) -> Vec<Finding> {
     if opened.authority().is_some() {
         findings.extend(subordinates(&opened).await);
     }
+    findings.extend(chains_in_danger(&opened, shared).await);
     if let Section::Provider { people, .. } = &opened.entity.section {
         findings.push(answers(shared, "register", &people.register_url).await);
         findings.push(answers(shared, "sms", &people.sms_gateway_url).await);
@@ -157,6 +159,33 @@ async fn answers(shared: &Shared, check: &'static str, address: &str) -> Finding
         ),
         Err(e) => Finding::new(check, false, e.to_string()),
     }
+}
+
+/// Chains of others that running nodes use and cannot renew; nothing to say while there are none.
+async fn chains_in_danger(opened: &Opened, shared: &Shared) -> Option<Finding> {
+    let now = shared.now();
+    let rows = expiring::rows(opened, None, now).await;
+    let in_danger: Vec<_> = rows
+        .ok()?
+        .into_iter()
+        .filter(|row| row.failures > 0)
+        .collect();
+    let first = in_danger.first()?;
+    let ends = first.expires_at.to_rfc3339();
+    let ends = if now < first.expires_at {
+        format!("the first ends at {ends}")
+    } else {
+        format!("the first ended at {ends}")
+    };
+    Some(Finding::new(
+        "chains",
+        false,
+        format!(
+            "{} trust chains in use cannot be renewed; {ends} ({}); see `hefu federation expiring`",
+            in_danger.len(),
+            first.subject
+        ),
+    ))
 }
 
 async fn signs(opened: &Opened) -> Finding {

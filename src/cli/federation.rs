@@ -1,6 +1,7 @@
 //! `hefu federation`: why an entity is trusted or not, and whom an authority vouches for.
 
 mod effect;
+pub(super) mod expiring;
 mod join;
 mod names;
 mod policy;
@@ -43,6 +44,7 @@ pub(super) enum Verb {
         #[arg(long)]
         json: bool,
     },
+    Expiring(expiring::Expiring),
     Policy(policy::Policy),
     /// Ask a superior to vouch for an entity.
     Join(join::Join),
@@ -136,6 +138,7 @@ impl Verb {
                 }
             }
             Self::List { target, json } => show(&target, json).await,
+            Self::Expiring(expiring) => expiring.run().await,
             Self::Policy(policy::Policy {}) => policy::run(),
             Self::Join(join) => join.run().await,
             Self::ChangeKeys(change) => change.run().await,

@@ -47,6 +47,9 @@ pub struct Resolution {
     /// Documents that are fetched.
     pub max_fetches: Option<NonZeroU16>,
     pub seconds: Option<NonZeroU16>,
+    /// Mebibytes of statements, and of chains besides, that are kept in memory; what does not fit is looked up again.
+    pub statement_memory_mib: Option<NonZeroU16>,
+    pub chain_memory_mib: Option<NonZeroU16>,
 }
 
 /// A trust anchor: its identifier and the keys it was met with.

@@ -224,6 +224,19 @@ impl TrustChain {
         self.expires_at
     }
 
+    /// When the statement that ends first was issued: from there to `expires_at` is the chain's life.
+    pub fn began_at(&self) -> UnixTime {
+        let first = self.statements.iter().min_by_key(|s| s.exp);
+        first.map_or(self.expires_at, |statement| statement.iat)
+    }
+
+    /// About how many bytes of memory it takes by itself: what stands above the immediate superior is shared by many.
+    pub fn weight(&self) -> usize {
+        let own = self.statements.iter().take(2);
+        let checks: usize = self.trace.hops.iter().map(|hop| hop.checks.len()).sum();
+        own.map(|statement| statement.weight()).sum::<usize>() + 32 * checks + 1_000
+    }
+
     pub fn statements(&self) -> &[Arc<EntityStatement>] {
         &self.statements
     }

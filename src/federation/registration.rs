@@ -119,6 +119,16 @@ pub struct RegistrationError {
     /// For logs and operators.
     pub reason: String,
     pub explanation: Arc<Explanation>,
+    /// It was registered until lately, and its chain could not be renewed.
+    pub lapsed: Option<Lapsed>,
+}
+
+/// What is still known of a relying party whose chain ran out.
+#[derive(Debug, Clone)]
+pub struct Lapsed {
+    /// The name that its superior vouched for.
+    pub display_name: Option<Localized>,
+    pub at: UnixTime,
 }
 
 /// Turns entity identifiers into relying parties. Cheap to ask: chains, clients and keys are remembered.
@@ -133,8 +143,11 @@ pub struct Registrar {
 impl Registrar {
     pub fn new(resolver: Arc<Resolver>) -> Self {
         Self {
+            clients: Cache::builder()
+                .max_capacity(resolver.limits().chain_memory)
+                .weigher(|_, client: &Arc<ResolvedRelyingParty>| client.weight())
+                .build(),
             resolver,
-            clients: Cache::new(10_000),
             gates: Cache::new(10_000),
         }
     }
@@ -213,6 +226,7 @@ impl Registrar {
             code: ErrorCode::InvalidTrustChain,
             explanation: Arc::new(Explanation::failed(client_id, &reason)),
             reason,
+            lapsed: None,
         };
         let anchors = self.resolver.anchors();
         let judge = |which: &str, chain: &[String]| {
@@ -294,6 +308,7 @@ impl Registrar {
                 ..Explanation::of(chain)
             }),
             reason,
+            lapsed: None,
         };
         let parsed = metadata::parse(chain, self.resolver.rules().schemes).map_err(refuse)?;
         let sector = metadata::sector(&parsed, &**self.resolver.fetcher())
@@ -379,6 +394,13 @@ impl ResolvedRelyingParty {
         &self.chain
     }
 
+    /// About how many bytes it takes: its chain, and once more what was read from it.
+    fn weight(&self) -> u32 {
+        let own = self.chain.superior_statement();
+        let read = self.chain.subject_configuration().weight() + own.map_or(0, |s| s.weight());
+        u32::try_from(self.chain.weight() + read).unwrap_or(u32::MAX)
+    }
+
     /// Whether it had this mark when its chain was resolved, and the mark has not expired since. What a mark allows is asked of
     /// `Registrar::still_has_trust_mark`, at every use: a revoked mark stops there within a minute.
     pub fn has_trust_mark(&self, trust_mark_type: &str, now: UnixTime) -> bool {
@@ -402,6 +424,10 @@ impl From<&ResolveError> for RegistrationError {
             code,
             reason: error.reason.clone(),
             explanation: Arc::clone(&error.explanation),
+            lapsed: error.lapsed.as_deref().map(|chain| Lapsed {
+                display_name: chain.superior_statement().and_then(names::of_relying_party),
+                at: chain.expires_at(),
+            }),
         }
     }
 }

@@ -176,6 +176,11 @@ impl EntityStatement {
     pub fn jwt(&self) -> &str {
         &self.jwt
     }
+
+    /// About how many bytes of memory it takes: the parsed form weighs several times the text.
+    pub fn weight(&self) -> usize {
+        4 * self.jwt.len()
+    }
 }
 
 impl fmt::Debug for EntityStatement {

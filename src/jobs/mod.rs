@@ -1,6 +1,7 @@
 //! What runs by the clock: key refresh, sealing the audit log, deliveries, statements renewed ahead of time. A task
 //! that must run on one node only takes a lease itself; here it is only called, again and again, until the node stops.
 
+pub mod chains;
 pub mod departures;
 pub mod federation;
 pub mod registrations;

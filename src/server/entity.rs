@@ -239,6 +239,7 @@ impl Shared {
             anchors: Anchors::new(anchors),
             rules,
             limits,
+            chance: self.rng.clone(),
         };
         Ok(Resolver::new(Arc::new(network), settings))
     }

@@ -121,7 +121,7 @@ impl Node {
         let (stop, stopped) = watch::channel(false);
         let mut tasks = Vec::new();
         for opened in &self.entities {
-            let built = rooms::build(opened, &self.shared)?;
+            let built = rooms::build(opened, &self.shared).await?;
             if let Some((address, router)) = console::of(opened, &self.shared, &built)? {
                 tasks.extend(console::forgetting(opened));
                 // The demonstration has one port; elsewhere the console is never where citizens are.

@@ -18,7 +18,7 @@ use crate::config::authority::Authority as AuthoritySection;
 use crate::config::people::People as PeopleSection;
 use crate::config::portal::{Portal, Registration};
 use crate::config::provider::Provider as ProviderSection;
-use crate::config::{Address, Section};
+use crate::config::{Address, Role, Section};
 use crate::crypto::{Authorities, Purpose};
 use crate::federation::authority::AuthoritySettings;
 use crate::federation::entity::{
@@ -68,11 +68,22 @@ pub struct Built {
     pub resolver: Option<Arc<Resolver>>,
 }
 
-/// Puts the rooms of `opened` together.
-pub fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
+/// Puts the rooms of `opened` together, with the trust chains that were written down when the entity last ran.
+pub async fn build(opened: &Opened, shared: &Shared) -> Result<Built, OpenError> {
+    let resolver = shared.resolver(&opened.entity)?;
+    if opened.role() == Role::Register {
+        return furnish(opened, shared, resolver);
+    }
+    jobs::chains::restore(&opened.house, &resolver).await;
+    let kept = jobs::chains::upkeep(&opened.entity.name, &opened.house, &resolver);
+    let mut built = furnish(opened, shared, resolver)?;
+    built.tasks.extend(kept);
+    Ok(built)
+}
+
+fn furnish(opened: &Opened, shared: &Shared, resolver: Arc<Resolver>) -> Result<Built, OpenError> {
     let id = EntityId::parse(&opened.entity.address.id, shared.schemes)
         .map_err(|e| settings(opened, e.to_string()))?;
-    let resolver = shared.resolver(&opened.entity)?;
     let trusts = Arc::clone(&resolver);
     let built = match &opened.entity.section {
         Section::Anchor(section) => authority(opened, shared, &id, resolver, section, true),

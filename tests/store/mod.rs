@@ -2,6 +2,7 @@
 
 mod audit;
 mod authn;
+mod chains;
 mod clients;
 mod console;
 mod entry;

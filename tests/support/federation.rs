@@ -11,11 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hefu::clock::UnixTime;
 use hefu::crypto::{BoxFuture, Purpose, SignError, Signer};
-use hefu::federation::resolve::{Document, Fetch, FetchError, Settings};
+use hefu::federation::resolve::{Document, Fetch, FetchError, Limits, Settings};
 use hefu::federation::statement::Rules;
 use hefu::federation::{Anchor, Anchors, EntityId, Resolver, Schemes};
 use hefu::jose::{Jwk, JwkSet, jws};
 use hefu::oauth::Algorithm;
+use hefu::random::RngSource;
 use serde_json::{Map, Value, json};
 
 pub const START: UnixTime = UnixTime(1_772_414_130);
@@ -316,10 +317,15 @@ impl World {
     }
 
     pub fn resolver_to(self: &Arc<Self>, anchors: &[&str]) -> Arc<Resolver> {
+        self.resolver_within(anchors, Limits::default())
+    }
+
+    pub fn resolver_within(self: &Arc<Self>, anchors: &[&str], limits: Limits) -> Arc<Resolver> {
         let settings = Settings {
             anchors: self.anchors(anchors),
             rules: Rules::default(),
-            ..Settings::default()
+            limits,
+            chance: RngSource::seeded(7),
         };
         Resolver::new(self.clone(), settings)
     }

@@ -1,13 +1,14 @@
-//! What is remembered: statements by (issuer, subject) and chains by subject. Nothing past its `exp`; failures briefly.
+//! What is remembered: statements by (issuer, subject) and chains by subject, both bounded by what they weigh. Nothing serves
+//! past its `exp`; failures are remembered briefly.
 //!
-//! Loads are coalesced: many logins through one portal ask each superior once.
+//! Loads are coalesced: many logins through one portal ask each superior once, and all get the answer, also when it is a refusal.
 
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use moka::future::Cache;
 
+use super::held::Held;
 use crate::clock::UnixTime;
 use crate::federation::chain::TrustChain;
 use crate::federation::entity::EntityId;
@@ -16,6 +17,8 @@ use crate::federation::statement::{EntityStatement, Reading};
 
 /// (issuer, subject); a configuration has both the same.
 pub(super) type Key = (EntityId, EntityId);
+/// Subject and, when one was asked for, anchor.
+pub(super) type ChainKey = (EntityId, Option<EntityId>);
 
 #[derive(Debug, Clone)]
 pub(super) enum StatementEntry {
@@ -25,6 +28,8 @@ pub(super) enum StatementEntry {
         refresh_at: UnixTime,
         /// The search that fetched it.
         run: u64,
+        /// Why there is no newer one, when it was asked for.
+        failure: Option<Arc<str>>,
     },
     Failed {
         reading: Arc<Reading>,
@@ -40,14 +45,12 @@ impl Statements {
     pub(super) fn new(bytes: u64) -> Self {
         let weigh = |key: &Key, entry: &Arc<StatementEntry>| {
             let body = match &**entry {
-                // The parsed form weighs several times the text.
-                StatementEntry::Held { statement, .. } => 4 * statement.jwt().len(),
+                StatementEntry::Held { statement, .. } => statement.weight(),
                 StatementEntry::Failed { reading, .. } => {
-                    reading.statement().map_or(1_000, |s| 4 * s.jwt().len())
+                    reading.statement().map_or(1_000, |s| s.weight())
                 }
             };
-            u32::try_from(key.0.as_str().len() + key.1.as_str().len() + body + 512)
-                .unwrap_or(u32::MAX)
+            weight(key.0.as_str().len() + key.1.as_str().len() + body + 512)
         };
         Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
@@ -56,19 +59,42 @@ impl Statements {
         self.0.get(key).await
     }
 
-    /// Replaces what is remembered by what `load` brings; several callers share one load.
+    /// What `load` brings, instead of what was `seen`; several callers share one load, and nobody replaces what another one
+    /// has just brought.
     pub(super) async fn load(
         &self,
         key: &Key,
-        stale: bool,
+        seen: Option<&Arc<StatementEntry>>,
         load: impl Future<Output = StatementEntry>,
     ) -> Arc<StatementEntry> {
-        if stale {
-            self.0.invalidate(key).await;
-        }
+        let outdated =
+            |entry: &Arc<StatementEntry>| seen.is_some_and(|seen| Arc::ptr_eq(seen, entry));
         self.0
-            .get_with(key.clone(), async { Arc::new(load.await) })
+            .entry(key.clone())
+            .or_insert_with_if(async { Arc::new(load.await) }, outdated)
             .await
+            .into_value()
+    }
+
+    /// Keeps a statement that came with a chain, unless there is one already; it is fetched again when next needed.
+    pub(super) async fn keep(&self, statement: &Arc<EntityStatement>, now: UnixTime) {
+        let key = (statement.iss.clone(), statement.sub.clone());
+        self.0
+            .entry(key)
+            .or_insert_with(async {
+                Arc::new(StatementEntry::Held {
+                    statement: Arc::clone(statement),
+                    refresh_at: now,
+                    run: 0,
+                    failure: None,
+                })
+            })
+            .await;
+    }
+
+    pub(super) async fn weight(&self) -> u64 {
+        self.0.run_pending_tasks().await;
+        self.0.weighted_size()
     }
 }
 
@@ -88,86 +114,79 @@ pub struct Remembered {
 
 #[derive(Debug)]
 pub(super) enum ChainEntry {
-    Held(Held),
+    Held(Arc<Held>),
     Failed {
         error: Arc<ResolveError>,
         until: UnixTime,
     },
 }
 
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) chain: Arc<TrustChain>,
-    refresh_at: AtomicI64,
-    refreshing: AtomicBool,
-    /// Why it could not be renewed the last time.
-    trouble: RwLock<Option<String>>,
-}
-
-impl Held {
-    /// Whether the chain should be looked up again; says so to one caller only.
-    pub(super) fn due(&self, now: UnixTime) -> bool {
-        now.0 >= self.refresh_at.load(Ordering::Relaxed)
-            && !self.refreshing.swap(true, Ordering::Relaxed)
-    }
-}
-
 impl ChainEntry {
-    pub(super) fn held(chain: Arc<TrustChain>, refresh_at: UnixTime) -> Self {
-        Self::Held(Held {
-            chain,
-            refresh_at: AtomicI64::new(refresh_at.0),
-            refreshing: AtomicBool::new(false),
-            trouble: RwLock::new(None),
-        })
+    pub(super) fn held(&self) -> Option<&Arc<Held>> {
+        match self {
+            Self::Held(held) => Some(held),
+            Self::Failed { .. } => None,
+        }
+    }
+
+    /// The chain that ran out, if that is why there is none.
+    pub(super) fn lapsed(&self, now: UnixTime) -> Option<Arc<TrustChain>> {
+        let chain = match self {
+            Self::Held(held) => &held.chain,
+            Self::Failed { error, .. } => error.lapsed.as_ref()?,
+        };
+        let ago = now.since(chain.expires_at());
+        (0..super::LAPSED).contains(&ago).then(|| Arc::clone(chain))
     }
 }
 
 /// Chains by subject and, when one was asked for, anchor.
 #[derive(Debug)]
-pub(super) struct Chains(Cache<(EntityId, Option<EntityId>), Arc<ChainEntry>>);
+pub(super) struct Chains(Cache<ChainKey, Arc<ChainEntry>>);
 
 impl Chains {
-    pub(super) fn new() -> Self {
-        // The statements inside are shared with those remembered one by one.
-        Self(Cache::new(10_000))
+    pub(super) fn new(bytes: u64) -> Self {
+        let weigh = |key: &ChainKey, entry: &Arc<ChainEntry>| {
+            let body = match &**entry {
+                ChainEntry::Held(held) => held.chain.weight(),
+                ChainEntry::Failed { error, .. } => {
+                    let told = &error.explanation;
+                    let notes: usize = told.notes.iter().map(String::len).sum();
+                    let lapsed = error.lapsed.as_ref().map_or(0, |chain| chain.weight());
+                    error.reason.len() + notes + 2_000 * (told.chains.len() + 1) + lapsed
+                }
+            };
+            let anchor = key.1.as_ref().map_or(0, |id| id.as_str().len());
+            weight(key.0.as_str().len() + anchor + body + 512)
+        };
+        Self(Cache::builder().max_capacity(bytes).weigher(weigh).build())
     }
 
-    pub(super) async fn find(
-        &self,
-        subject: &EntityId,
-        anchor: Option<&EntityId>,
-    ) -> Option<Arc<ChainEntry>> {
-        self.0.get(&(subject.clone(), anchor.cloned())).await
+    pub(super) async fn find(&self, key: &ChainKey) -> Option<Arc<ChainEntry>> {
+        self.0.get(key).await
     }
 
+    /// What `load` brings, instead of what was `seen`, as `Statements::load` does it.
     pub(super) async fn load(
         &self,
-        subject: &EntityId,
-        anchor: Option<&EntityId>,
+        key: &ChainKey,
+        seen: Option<&Arc<ChainEntry>>,
         load: impl Future<Output = ChainEntry>,
     ) -> Arc<ChainEntry> {
+        let outdated = |entry: &Arc<ChainEntry>| seen.is_some_and(|seen| Arc::ptr_eq(seen, entry));
         self.0
-            .get_with((subject.clone(), anchor.cloned()), async {
-                Arc::new(load.await)
-            })
+            .entry(key.clone())
+            .or_insert_with_if(async { Arc::new(load.await) }, outdated)
             .await
+            .into_value()
     }
 
-    pub(super) async fn put(
-        &self,
-        subject: &EntityId,
-        anchor: Option<&EntityId>,
-        entry: ChainEntry,
-    ) -> Arc<ChainEntry> {
-        let entry = Arc::new(entry);
-        let key = (subject.clone(), anchor.cloned());
-        self.0.insert(key, Arc::clone(&entry)).await;
-        entry
+    pub(super) async fn put(&self, key: &ChainKey, entry: ChainEntry) {
+        self.0.insert(key.clone(), Arc::new(entry)).await;
     }
 
-    pub(super) async fn forget(&self, subject: &EntityId, anchor: Option<&EntityId>) {
-        self.0.invalidate(&(subject.clone(), anchor.cloned())).await;
+    pub(super) async fn forget(&self, key: &ChainKey) {
+        self.0.invalidate(key).await;
     }
 
     /// All of them, those that end first before the others.
@@ -182,12 +201,8 @@ impl Chains {
                         subject,
                         anchor: anchor.or_else(|| Some(held.chain.anchor().clone())),
                         until: held.chain.expires_at(),
-                        refresh_at: Some(UnixTime(held.refresh_at.load(Ordering::Relaxed))),
-                        trouble: held
-                            .trouble
-                            .read()
-                            .unwrap_or_else(PoisonError::into_inner)
-                            .clone(),
+                        refresh_at: Some(held.refresh_at()),
+                        trouble: held.trouble(),
                     },
                     ChainEntry::Failed { error, until } => Remembered {
                         subject,
@@ -207,20 +222,19 @@ impl Chains {
         self.0.invalidate_all();
     }
 
-    pub(super) async fn postpone(
-        &self,
-        subject: &EntityId,
-        anchor: Option<&EntityId>,
-        until: UnixTime,
-        trouble: &str,
-    ) {
-        if let Some(entry) = self.find(subject, anchor).await
-            && let ChainEntry::Held(held) = &*entry
-        {
-            held.refresh_at.store(until.0, Ordering::Relaxed);
-            held.refreshing.store(false, Ordering::Relaxed);
-            *held.trouble.write().unwrap_or_else(PoisonError::into_inner) =
-                Some(trouble.to_owned());
-        }
+    /// Every chain that is held, valid or not.
+    pub(super) fn each(&self) -> impl Iterator<Item = (Arc<ChainKey>, Arc<Held>)> {
+        self.0
+            .iter()
+            .filter_map(|(key, entry)| Some((key, Arc::clone(entry.held()?))))
     }
+
+    pub(super) async fn weight(&self) -> u64 {
+        self.0.run_pending_tasks().await;
+        self.0.weighted_size()
+    }
+}
+
+fn weight(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
 }

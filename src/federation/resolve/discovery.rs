@@ -1,6 +1,6 @@
 //! The search itself (OpenID Federation 1.0 §10.1): a bounded walk along `authority_hints`, in their order.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::federation::chain::{Anchors, ChainError, Thoroughness, TrustChain};
 use crate::federation::entity::EntityId;
 use crate::federation::explain::Explanation;
 use crate::federation::resolve::anchors::{alarm, is_impostor};
-use crate::federation::resolve::cache::StatementEntry;
+use crate::federation::resolve::cache::{Key, StatementEntry};
 use crate::federation::resolve::{Document, ResolveError, ResolveFault, Resolver};
 use crate::federation::statement::{EntityStatement, Failure, Reading, Step};
 
@@ -31,9 +31,36 @@ struct Run {
     used_memory: AtomicBool,
     /// An anchor's address at which somebody else answered.
     impostor: Mutex<Option<(EntityId, Arc<Failure>)>>,
+    /// Statements that should have been newer, and why they are not.
+    stale: Mutex<HashMap<Key, Arc<str>>>,
+}
+
+/// A chain that a search found.
+pub(super) struct Found {
+    pub(super) chain: TrustChain,
+    pub(super) explanation: Explanation,
+    /// Why it is not as new as it should be: somebody on the way up gave nothing, and what was remembered served instead.
+    pub(super) stale: Option<Arc<str>>,
 }
 
 impl Run {
+    fn note_stale(&self, key: &Key, failure: Option<&Arc<str>>) {
+        let mut stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
+        match failure {
+            Some(failure) => stale.insert(key.clone(), Arc::clone(failure)),
+            None => stale.remove(key),
+        };
+    }
+
+    /// Why a statement of `chain` is old, from the subject upwards.
+    fn stale_in(&self, chain: &TrustChain) -> Option<Arc<str>> {
+        let stale = self.stale.lock().unwrap_or_else(PoisonError::into_inner);
+        chain
+            .statements()
+            .iter()
+            .find_map(|s| stale.get(&(s.iss.clone(), s.sub.clone())).cloned())
+    }
+
     fn impostor(&self) -> Option<(EntityId, Arc<Failure>)> {
         self.impostor
             .lock()
@@ -87,7 +114,7 @@ impl Resolver {
         now: UnixTime,
         fresh: bool,
         thoroughness: Thoroughness,
-    ) -> Result<(TrustChain, Explanation), Arc<ResolveError>> {
+    ) -> Result<Found, Arc<ResolveError>> {
         self.search_from(None, subject, anchors, now, fresh, thoroughness)
             .await
     }
@@ -101,7 +128,7 @@ impl Resolver {
         now: UnixTime,
         fresh: bool,
         thoroughness: Thoroughness,
-    ) -> Result<(TrustChain, Explanation), Arc<ResolveError>> {
+    ) -> Result<Found, Arc<ResolveError>> {
         let mut run = Run {
             thoroughness,
             id: RUNS.fetch_add(1, Ordering::Relaxed),
@@ -110,6 +137,7 @@ impl Resolver {
             fetches: AtomicUsize::new(0),
             used_memory: AtomicBool::new(false),
             impostor: Mutex::default(),
+            stale: Mutex::default(),
         };
         let work = async {
             // Whoever was found before does not queue behind strangers.
@@ -135,11 +163,15 @@ impl Resolver {
             if let (Err(_), Some((anchor, failure))) = (&found, run.impostor()) {
                 alarm(&anchor, &failure);
             }
-            found
+            found.map(|(chain, explanation)| Found {
+                stale: run.stale_in(&chain),
+                chain,
+                explanation,
+            })
         };
         if let Ok(result) = tokio::time::timeout(self.settings.limits.time, work).await {
-            if let Ok((chain, _)) = &result {
-                self.follow_keys(chain);
+            if let Ok(found) = &result {
+                self.follow_keys(&found.chain);
             }
             return result.map_err(Arc::new);
         }
@@ -150,6 +182,7 @@ impl Resolver {
             kind: ResolveFault::Exhausted,
             explanation: Arc::new(Explanation::failed(subject, &reason)),
             reason,
+            lapsed: None,
         }))
     }
 
@@ -169,6 +202,7 @@ impl Resolver {
                 kind,
                 reason,
                 explanation: Arc::new(told),
+                lapsed: None,
             }
         };
 
@@ -382,12 +416,14 @@ impl Resolver {
                 statement,
                 refresh_at,
                 run: by,
+                failure,
             }) if run.now < statement.exp => {
                 if *by == run.id {
                     return Arc::new(Reading::sound(Arc::clone(statement)));
                 }
                 if run.now < *refresh_at && !run.fresh {
                     run.used_memory.store(true, Ordering::Relaxed);
+                    run.note_stale(&key, failure.as_ref());
                     return Arc::new(Reading::sound(Arc::clone(statement)));
                 }
                 old = Some(Arc::clone(statement));
@@ -419,6 +455,7 @@ impl Resolver {
                         statement: Arc::clone(statement),
                         refresh_at: run.now.plus(half.clamp(0, limits.max_age)),
                         run: run.id,
+                        failure: None,
                     }
                 }
                 // §18.2: an error is unsigned and takes nothing away.
@@ -426,6 +463,7 @@ impl Resolver {
                     statement: Arc::clone(statement),
                     refresh_at: run.now.plus(limits.negative_age),
                     run: run.id,
+                    failure: Some(told(iss, sub, &reading)),
                 },
                 (_, _, None) => StatementEntry::Failed {
                     reading: Arc::new(reading),
@@ -434,8 +472,11 @@ impl Resolver {
                 },
             }
         };
-        match &*self.statements.load(&key, remembered.is_some(), load).await {
-            StatementEntry::Held { statement, .. } => {
+        match &*self.statements.load(&key, remembered.as_ref(), load).await {
+            StatementEntry::Held {
+                statement, failure, ..
+            } => {
+                run.note_stale(&key, failure.as_ref());
                 Arc::new(Reading::sound(Arc::clone(statement)))
             }
             StatementEntry::Failed { reading, .. } => Arc::clone(reading),
@@ -511,6 +552,19 @@ impl Resolver {
         }
         reading
     }
+}
+
+/// What an operator is told about a statement that could not be had.
+fn told(iss: &EntityId, sub: &EntityId, reading: &Reading) -> Arc<str> {
+    let failure = reading
+        .failure()
+        .map_or_else(String::new, ToString::to_string);
+    let what = if iss == sub {
+        format!("the entity configuration of {sub}: {failure}")
+    } else {
+        format!("{iss} about {sub}: {failure}")
+    };
+    what.into()
 }
 
 /// A chain that holds too, in words.

@@ -1,12 +1,17 @@
 //! From an entity identifier to a trust chain: follows `authority_hints`, collects statements, lets `chain` judge.
 //!
 //! Everything a stranger can influence is bounded here: hints, depth, visits, fetches, time, and what is remembered.
-//! How a document travels is `network`'s (or a test's) knowledge; what is remembered, and until when, `cache`'s.
+//! How a document travels is `network`'s (or a test's) knowledge; what is remembered, and until when, `cache`'s; how chains are
+//! renewed ahead of time, and go on while superiors are away, `upkeep`'s; how they outlive this process, `remembered`'s.
 
 mod anchors;
+mod backoff;
 mod cache;
 mod discovery;
+mod held;
 mod network;
+pub mod remembered;
+mod upkeep;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -22,10 +27,17 @@ use crate::federation::entity::EntityId;
 use crate::federation::explain::Explanation;
 use crate::federation::statement::{EntityStatement, Reading, Rules, Step};
 use crate::federation::trust_mark::Statuses;
+use crate::random::RngSource;
 
 pub use cache::Remembered;
 use cache::{ChainEntry, Chains, Statements};
+use held::{Claim, Held, Renewal};
 pub use network::Network;
+use upkeep::Journal;
+pub use upkeep::{Endangered, Survey};
+
+/// Seconds for which a chain that ran out is known to have been one.
+const LAPSED: i64 = 7 * 86_400;
 
 /// Something that is asked of another party.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -92,6 +104,8 @@ pub struct Limits {
     pub negative_age: i64,
     /// Bytes of statements that are remembered.
     pub memory: u64,
+    /// Bytes of chains that are remembered, besides.
+    pub chain_memory: u64,
 }
 
 impl Default for Limits {
@@ -105,7 +119,8 @@ impl Default for Limits {
             concurrent: 64,
             max_age: 600,
             negative_age: 30,
-            memory: 64 * 1024 * 1024,
+            memory: 192 * 1024 * 1024,
+            chain_memory: 256 * 1024 * 1024,
         }
     }
 }
@@ -121,9 +136,15 @@ impl Limits {
             time: by
                 .seconds
                 .map_or(self.time, |n| Duration::from_secs(n.get().into())),
+            memory: by.statement_memory_mib.map_or(self.memory, mebibytes),
+            chain_memory: by.chain_memory_mib.map_or(self.chain_memory, mebibytes),
             ..self
         }
     }
+}
+
+fn mebibytes(n: std::num::NonZeroU16) -> u64 {
+    u64::from(n.get()) * 1024 * 1024
 }
 
 /// What a resolver trusts and accepts.
@@ -132,6 +153,8 @@ pub struct Settings {
     pub anchors: Anchors,
     pub rules: Rules,
     pub limits: Limits,
+    /// Spreads attempts over time.
+    pub chance: RngSource,
 }
 
 /// Resolves entities to chains and remembers both statements and chains until they end.
@@ -149,6 +172,7 @@ pub struct Resolver {
     /// Subjects that were found once.
     proven: moka::future::Cache<EntityId, ()>,
     statuses: Statuses,
+    journal: Journal,
 }
 
 /// Why there is no chain. `explanation` tells an operator what was tried.
@@ -159,6 +183,8 @@ pub struct ResolveError {
     pub kind: ResolveFault,
     pub reason: String,
     pub explanation: Arc<Explanation>,
+    /// The chain that was good until lately, and that nobody could or would renew.
+    pub lapsed: Option<Arc<TrustChain>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,13 +204,14 @@ impl Resolver {
         Arc::new(Self {
             fetch,
             statements: Statements::new(settings.limits.memory),
-            chains: Chains::new(),
+            chains: Chains::new(settings.limits.chain_memory),
             places: Semaphore::new(settings.limits.concurrent),
             proven: moka::future::Cache::new(10_000),
             anchors: RwLock::new(Arc::new(settings.anchors.clone())),
             followed: Mutex::default(),
             settings,
             statuses: Statuses::default(),
+            journal: Journal::default(),
         })
     }
 
@@ -214,6 +241,10 @@ impl Resolver {
 
     pub fn rules(&self) -> &Rules {
         &self.settings.rules
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.settings.limits
     }
 
     pub fn fetcher(&self) -> &Arc<dyn Fetch> {
@@ -260,12 +291,31 @@ impl Resolver {
 
     /// The chain that is remembered and still valid, without asking anybody.
     pub async fn remembered(&self, subject: &EntityId, now: UnixTime) -> Option<Arc<TrustChain>> {
-        match &*self.chains.find(subject, None).await? {
-            ChainEntry::Held(held) if now < held.chain.expires_at() => {
-                Some(Arc::clone(&held.chain))
-            }
-            _ => None,
-        }
+        self.chain_in_memory(subject, None, now).await
+    }
+
+    /// The chain to `anchor` that is remembered and still valid, without asking anybody.
+    pub async fn remembered_to(
+        &self,
+        subject: &EntityId,
+        anchor: &EntityId,
+        now: UnixTime,
+    ) -> Option<Arc<TrustChain>> {
+        self.chain_in_memory(subject, Some(anchor), now).await
+    }
+
+    async fn chain_in_memory(
+        &self,
+        subject: &EntityId,
+        anchor: Option<&EntityId>,
+        now: UnixTime,
+    ) -> Option<Arc<TrustChain>> {
+        let entry = self
+            .chains
+            .find(&(subject.clone(), anchor.cloned()))
+            .await?;
+        let held = entry.held().filter(|held| held.serves(now))?;
+        Some(Arc::clone(&held.chain))
     }
 
     /// A chain that begins with `request`, which was handed to us and need not be what its subject publishes (§12.2). Nothing
@@ -280,7 +330,7 @@ impl Resolver {
             Arc::new(Reading::sound(Arc::clone(request))),
         );
         let found = self.search_from(Some(&own), &request.sub, &anchors, now, false, FirstFailure);
-        found.await.map(|(chain, _)| chain)
+        found.await.map(|found| found.chain)
     }
 
     /// Looks everything up again now, for a caller that has reason to believe that what is remembered is old.
@@ -289,13 +339,15 @@ impl Resolver {
         subject: &EntityId,
         now: UnixTime,
     ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
-        let (chain, _) = self
+        let found = self
             .search(subject, &self.anchors(), now, true, FirstFailure)
             .await?;
-        let refresh_at = self.refresh_at(&chain, now);
-        let chain = Arc::new(chain);
-        let entry = ChainEntry::held(Arc::clone(&chain), refresh_at);
-        self.chains.put(subject, None, entry).await;
+        let key = (subject.clone(), None);
+        let before = self.chains.find(&key).await;
+        let before = before.as_deref().and_then(ChainEntry::held);
+        let held = self.held(&key, found, before, now);
+        let chain = Arc::clone(&held.chain);
+        self.chains.put(&key, ChainEntry::Held(held)).await;
         Ok(chain)
     }
 
@@ -305,7 +357,7 @@ impl Resolver {
             .search(subject, &self.anchors(), now, true, EveryFailure)
             .await
         {
-            Ok((_, explanation)) => explanation,
+            Ok(found) => found.explanation,
             Err(error) => Explanation::clone(&error.explanation),
         }
     }
@@ -317,57 +369,53 @@ impl Resolver {
         hint: Option<&[String]>,
         now: UnixTime,
     ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
+        let key = (subject.clone(), anchor.cloned());
+        let seen = self.chains.find(&key).await;
         let mut failed = None;
-        if let Some(entry) = self.chains.find(subject, anchor).await {
-            match &*entry {
-                ChainEntry::Held(held) if now < held.chain.expires_at() => {
-                    if held.due(now) {
-                        self.refresh(subject, anchor, now);
-                    }
-                    return Ok(Arc::clone(&held.chain));
+        match seen.as_deref() {
+            Some(ChainEntry::Held(held)) if held.serves(now) => {
+                held.note_use(now);
+                if let Some(claim) = Claim::due(&key, held, now) {
+                    self.refresh(claim, now);
                 }
-                ChainEntry::Failed { error, until } if now < *until => {
-                    failed = Some(Arc::clone(error));
-                }
-                _ => self.chains.forget(subject, anchor).await,
+                return Ok(Arc::clone(&held.chain));
             }
+            Some(ChainEntry::Failed { error, until }) if now < *until => {
+                failed = Some(Arc::clone(error));
+            }
+            _ => {}
         }
         let anchors = self.accepted(anchor);
         if let Some(chain) = hint.and_then(|hint| self.accept_hint(subject, hint, &anchors, now)) {
             // Authentic, but perhaps not the newest: whoever hands it in chose it. So it is looked up at once.
-            let entry = ChainEntry::held(Arc::new(chain), now);
-            let entry = self.chains.put(subject, anchor, entry).await;
-            if let ChainEntry::Held(held) = &*entry {
-                if held.due(now) {
-                    self.refresh(subject, anchor, now);
-                }
-                return Ok(Arc::clone(&held.chain));
+            let renewal = Renewal::since(chain.began_at());
+            let held = Held::new(Arc::new(chain), now, renewal, now);
+            self.chains
+                .put(&key, ChainEntry::Held(Arc::clone(&held)))
+                .await;
+            if let Some(claim) = Claim::due(&key, &held, now) {
+                self.refresh(claim, now);
             }
+            return Ok(Arc::clone(&held.chain));
         }
         // A chain that came with the request may still be good where our own search failed; one that is not good does not
         // make us search again, or a stranger could have us ask others as often as they please.
         if let Some(error) = failed {
             return Err(error);
         }
-        let entry = self
-            .chains
-            .load(subject, anchor, async {
-                match self
-                    .search(subject, &anchors, now, false, FirstFailure)
-                    .await
-                {
-                    Ok((chain, _)) => {
-                        let refresh_at = self.refresh_at(&chain, now);
-                        ChainEntry::held(Arc::new(chain), refresh_at)
-                    }
-                    Err(error) => ChainEntry::Failed {
-                        error,
-                        until: now.plus(self.settings.limits.negative_age),
-                    },
-                }
-            })
-            .await;
-        match &*entry {
+        let search = async {
+            match self
+                .search(subject, &anchors, now, false, FirstFailure)
+                .await
+            {
+                Ok(found) => ChainEntry::Held(self.held(&key, found, None, now)),
+                Err(error) => ChainEntry::Failed {
+                    error: self.failed(&key, error, seen.as_deref(), now),
+                    until: now.plus(self.settings.limits.negative_age),
+                },
+            }
+        };
+        match &*self.chains.load(&key, seen.as_ref(), search).await {
             ChainEntry::Held(held) => Ok(Arc::clone(&held.chain)),
             ChainEntry::Failed { error, .. } => Err(Arc::clone(error)),
         }
@@ -388,94 +436,6 @@ impl Resolver {
                 tracing::debug!(%subject, %error, "the trust chain that was handed in does not hold");
                 None
             }
-        }
-    }
-
-    /// Half of the chain's remaining life, but never longer than statements are remembered unasked.
-    fn refresh_at(&self, chain: &TrustChain, now: UnixTime) -> UnixTime {
-        let half = chain.expires_at().since(now) / 2;
-        now.plus(half.clamp(0, self.settings.limits.max_age))
-    }
-
-    /// Looks the chain up again while the remembered one goes on serving. A superior that is away, or answers with an
-    /// unsigned error, changes nothing (§18.2): the remembered chain serves until its end. A newer, signed statement
-    /// that makes the chain invalid ends it now.
-    fn refresh(self: &Arc<Self>, subject: &EntityId, anchor: Option<&EntityId>, now: UnixTime) {
-        let (this, subject, anchor) = (Arc::clone(self), subject.clone(), anchor.cloned());
-        tokio::spawn(async move { this.look_again(&subject, anchor.as_ref(), now).await });
-    }
-
-    async fn look_again(&self, subject: &EntityId, anchor: Option<&EntityId>, now: UnixTime) {
-        let anchors = self.accepted(anchor);
-        match self
-            .search(subject, &anchors, now, false, FirstFailure)
-            .await
-        {
-            Ok((chain, _)) => {
-                let refresh_at = self.refresh_at(&chain, now);
-                let entry = ChainEntry::held(Arc::new(chain), refresh_at);
-                self.chains.put(subject, anchor, entry).await;
-            }
-            Err(error) if error.is_signed_evidence() => {
-                tracing::warn!(%subject, reason = %error.reason, "a superior's newer statement ends a trust chain");
-                self.chains.forget(subject, anchor).await;
-            }
-            Err(error) => {
-                tracing::info!(%subject, reason = %error.reason, "a trust chain could not be renewed yet");
-                let again = now.plus(self.settings.limits.negative_age);
-                self.chains
-                    .postpone(subject, anchor, again, &error.reason)
-                    .await;
-            }
-        }
-    }
-
-    /// Sees to it that a chain is remembered and not due, and hands it out: for a job that does its work ahead of time and one
-    /// subject after the other, where `resolve_to` would look again behind its caller's back.
-    pub async fn keep_warm(
-        self: &Arc<Self>,
-        subject: &EntityId,
-        anchor: &EntityId,
-        now: UnixTime,
-    ) -> Result<Arc<TrustChain>, Arc<ResolveError>> {
-        if let Some(entry) = self.chains.find(subject, Some(anchor)).await
-            && let ChainEntry::Held(held) = &*entry
-            && now < held.chain.expires_at()
-        {
-            if held.due(now) {
-                self.look_again(subject, Some(anchor), now).await;
-            }
-            if let Some(chain) = self.remembered_to(subject, anchor, now).await {
-                return Ok(chain);
-            }
-        }
-        self.resolve_to(subject, anchor, now).await
-    }
-
-    /// Looks for a chain without keeping it: for a job that goes through more subjects than chains are kept.
-    pub async fn look_up(
-        &self,
-        subject: &EntityId,
-        anchor: &EntityId,
-        now: UnixTime,
-    ) -> Result<TrustChain, Arc<ResolveError>> {
-        let anchors = self.accepted(Some(anchor));
-        let found = self.search(subject, &anchors, now, false, FirstFailure);
-        found.await.map(|(chain, _)| chain)
-    }
-
-    /// The chain to `anchor` that is remembered and still valid, without asking anybody.
-    pub async fn remembered_to(
-        &self,
-        subject: &EntityId,
-        anchor: &EntityId,
-        now: UnixTime,
-    ) -> Option<Arc<TrustChain>> {
-        match &*self.chains.find(subject, Some(anchor)).await? {
-            ChainEntry::Held(held) if now < held.chain.expires_at() => {
-                Some(Arc::clone(&held.chain))
-            }
-            _ => None,
         }
     }
 }

@@ -7,10 +7,11 @@ use axum::extract::{RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{read, reply};
+use super::{lapsed, read, reply};
 use crate::authn::throttle::Pass;
 use crate::client::Client;
 use crate::clock::UnixTime;
+use crate::federation::RegistrationError;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::authorize::{Arrival, Outcome};
 use crate::provider::clients::ClientError;
@@ -259,6 +260,11 @@ fn unknown_client(
 ) -> Result<Response, Fault> {
     let (kind, told) = match error {
         ClientError::Store(error) => return Err(error.into()),
+        ClientError::Registration(RegistrationError {
+            lapsed: Some(lapsed),
+            client_id,
+            ..
+        }) => return Ok(lapsed::page_of(provider, headers, &client_id, &lapsed)),
         ClientError::Registration(e) if e.code == ErrorCode::TemporarilyUnavailable => (
             ErrorKind::Unavailable,
             Error::new(e.code, shortened(&e.reason)),

@@ -8,9 +8,10 @@ use axum::extract::{Path, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 
-use super::{read, reply};
+use super::{lapsed, read, reply};
 use crate::audit::{self, Event};
 use crate::client::Client;
+use crate::federation::RegistrationError;
 use crate::oauth::{Error, ErrorCode};
 use crate::provider::clients::ClientError;
 use crate::provider::interaction::{self, Asked, Interaction, Purpose, Step};
@@ -110,6 +111,11 @@ pub(super) async fn as_of_now(
     {
         Ok(client) => client,
         Err(ClientError::Store(error)) => return Err(error.into()),
+        Err(ClientError::Registration(RegistrationError {
+            lapsed: Some(lapsed),
+            client_id,
+            ..
+        })) => return Ok(Err(lapsed::page_of(provider, headers, &client_id, &lapsed))),
         Err(error) => {
             tracing::info!(%error, "a client was lost during an interaction");
             let told = Error::new(

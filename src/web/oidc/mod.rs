@@ -11,6 +11,7 @@ mod exchange;
 mod federation_registration;
 mod interaction;
 mod introspect;
+mod lapsed;
 pub(super) mod logout;
 mod metadata;
 mod par;

@@ -15,6 +15,7 @@ pub mod error;
 pub mod frame;
 pub mod joining;
 pub mod language;
+pub mod lapsed;
 pub mod leave;
 pub mod login;
 pub mod map;

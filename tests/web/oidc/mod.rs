@@ -24,6 +24,7 @@ mod floor;
 mod frontchannel;
 mod interaction;
 mod introspect;
+mod island;
 mod jarm;
 mod logout;
 mod marks;

@@ -1,9 +1,10 @@
 //! What went wrong.
 
-use super::{BASE, Set, way};
+use super::{BASE, NOON, Set, way};
 use crate::web::view::{
     Page,
     error::{ErrorKind, ErrorPage, Halt, Halted},
+    lapsed::Lapsed,
 };
 
 impl Set {
@@ -19,6 +20,15 @@ impl Set {
             };
             add(&format!("ErrorPage.{kind:?}"), page.html());
         }
+        let lapsed = Lapsed {
+            frame: self.provider(),
+            platform: "粤省事".to_owned(),
+            at: NOON,
+            code: "temporarily_unavailable".to_owned(),
+            description: "the trust chain of https://yss.example.cn ended".to_owned(),
+            reference: "7K2M-90QF".to_owned(),
+        };
+        add("Lapsed", lapsed.html());
         for (name, why) in [
             ("Closed", Halt::Closed),
             ("Locked", Halt::Locked),
