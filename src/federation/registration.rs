@@ -21,6 +21,7 @@ use crate::federation::chain::TrustChain;
 use crate::federation::entity::{EntityId, Schemes};
 use crate::federation::explain::Explanation;
 use crate::federation::resolve::{ResolveError, ResolveFault, Resolver};
+use crate::federation::statement::EntityStatement;
 use crate::federation::trust_mark::{self, TrustMark};
 use crate::jose::JwkSet;
 use crate::oauth::{Algorithm, Encryption, ErrorCode, Scope};
@@ -397,7 +398,8 @@ impl ResolvedRelyingParty {
     /// About how many bytes it takes: its chain, and once more what was read from it.
     fn weight(&self) -> u32 {
         let own = self.chain.superior_statement();
-        let read = self.chain.subject_configuration().weight() + own.map_or(0, |s| s.weight());
+        let read =
+            self.chain.subject_configuration().weight() + own.map_or(0, EntityStatement::weight);
         u32::try_from(self.chain.weight() + read).unwrap_or(u32::MAX)
     }
 

@@ -27,11 +27,15 @@ async fn known() -> (Arc<World>, Arc<Resolver>) {
 }
 
 fn away(world: &World) {
-    EVERYBODY.iter().for_each(|id| world.offline(id));
+    for id in EVERYBODY {
+        world.offline(id);
+    }
 }
 
 fn back(world: &World) {
-    EVERYBODY.iter().for_each(|id| world.online(id));
+    for id in EVERYBODY {
+        world.online(id);
+    }
 }
 
 /// The job once a second for so long; at which seconds since the start it asked anybody.

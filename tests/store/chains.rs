@@ -12,7 +12,9 @@ use crate::support::database::{Fault, for_each_database};
 use crate::support::federation::{LEAF, MIDDLE, START, TOP, World, entity_id};
 
 fn away(world: &World) {
-    [LEAF, MIDDLE, TOP].iter().for_each(|id| world.offline(id));
+    for id in [LEAF, MIDDLE, TOP] {
+        world.offline(id);
+    }
 }
 
 /// A node that has met the leaf and written that down.

@@ -4,7 +4,7 @@
 //! Nothing is believed because it stands in the table: a chain that is read is verified like any other. No login reads or writes
 //! here, only the start of a node and a job.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use sqlx::Row as _;
@@ -251,26 +251,14 @@ impl Resolver {
         if unsaved.is_empty() && notes.ended.is_empty() {
             return Ok(());
         }
-        let mut tx = store.write().await?;
-        for (subject, anchor) in &notes.ended {
-            RememberedChain::forget(&mut tx, subject, anchor.as_ref()).await?;
-        }
-        let mut saved = Vec::with_capacity(unsaved.len());
-        for (key, held) in &unsaved {
-            // Noted first: what changes while it is written is written in the next round.
-            held.note_saved(held.used_at());
-            let row = RememberedChain::of(key, held);
-            let done = row.save(&mut tx).await;
-            saved.push(held);
-            if let Err(error) = done {
-                saved.iter().for_each(|held| held.unsave());
-                return Err(error);
-            }
-        }
-        RememberedChain::prune(&mut tx, MOST, now).await?;
-        let done = tx.commit().await;
+        let done = write(store, &notes.ended, &unsaved, now).await;
         if done.is_err() {
-            saved.iter().for_each(|held| held.unsave());
+            for (_, held) in &unsaved {
+                held.unsave();
+            }
+            for key in &notes.ended {
+                self.journal.note_ended(key);
+            }
         }
         done
     }
@@ -350,6 +338,25 @@ impl Resolver {
             self.statements.keep(statement, now).await;
         }
     }
+}
+
+async fn write(
+    store: &Store,
+    ended: &BTreeSet<ChainKey>,
+    unsaved: &[(Arc<ChainKey>, Arc<Held>)],
+    now: UnixTime,
+) -> Result<(), Error> {
+    let mut tx = store.write().await?;
+    for (subject, anchor) in ended {
+        RememberedChain::forget(&mut tx, subject, anchor.as_ref()).await?;
+    }
+    for (key, held) in unsaved {
+        // Noted first: what changes while it is written is written in the next round.
+        held.note_saved(held.used_at());
+        RememberedChain::of(key, held).save(&mut tx).await?;
+    }
+    RememberedChain::prune(&mut tx, MOST, now).await?;
+    tx.commit().await
 }
 
 /// There is no chain, and this one was.

@@ -48,9 +48,9 @@ async fn logins_go_on_until_the_chain_ends_and_then_a_page_says_so() {
     let (_, mut browser) = house.session(&person, &[Factor::Password]).await;
     let code = browser.ask("first", json!({})).await.told()["code"].clone();
     assert_eq!(house.redeem(&code, "first", &[]).await.status, 200);
-    [LEAF, MIDDLE, TOP]
-        .iter()
-        .for_each(|id| house.world.offline(id));
+    for id in [LEAF, MIDDLE, TOP] {
+        house.world.offline(id);
+    }
     for n in 0..5 {
         advance(&house, 100);
         let code = browser.ask(&format!("a{n}"), json!({})).await.told()["code"].clone();
@@ -80,9 +80,9 @@ async fn logins_go_on_until_the_chain_ends_and_then_a_page_says_so() {
     assert_eq!(stranger.status, StatusCode::BAD_REQUEST);
     assert_eq!(stranger.element("error-code"), "invalid_client");
     // They come back, and nobody has to do anything.
-    [LEAF, MIDDLE, TOP]
-        .iter()
-        .for_each(|id| house.world.online(id));
+    for id in [LEAF, MIDDLE, TOP] {
+        house.world.online(id);
+    }
     advance(&house, 30);
     let told = browser.ask("back", json!({})).await.told();
     assert!(told.contains_key("code"), "{told:?}");
