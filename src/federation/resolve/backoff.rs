@@ -78,8 +78,8 @@ mod tests {
             let next = next_attempt(9, UnixTime(start), end, &mut source.rng());
             let expected = match start {
                 // Far enough away for another attempt in between.
-                ..=324 => 500..=970,
-                325..=924 => 955..=970,
+                ..=440 => 500..=970,
+                441..=924 => 955..=970,
                 // Half a minute after this attempt, or too late.
                 _ => 955..=1000,
             };
