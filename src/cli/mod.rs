@@ -84,11 +84,16 @@ impl<E: std::error::Error> From<E> for Failure {
     }
 }
 
+/// Bytes of a worker's stack. Only what is used costs memory; unoptimised, a login that resolves a chain needs more than the usual
+/// 2 MiB.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// Parses the arguments and runs the verb.
 pub fn main() -> ExitCode {
     tls::install_provider();
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK)
         .enable_all()
         .build()
     {

@@ -206,7 +206,8 @@ impl Clients {
             };
             let party = match chain {
                 Some(chain) => registrar.of_chain(&chain, now).await?,
-                None => registrar.client(&entity, hinted, now).await?,
+                // Boxed: the search is large, and every request passes here.
+                None => Box::pin(registrar.client(&entity, hinted, now)).await?,
             };
             let client = self.federated(Arc::clone(&party), now)?;
             return Ok(self.with_marks(client, registrar, &party, now).await);

@@ -49,7 +49,9 @@ const MUST: [&str; 29] = [
 ];
 
 /// Proven here, or in the module that is named.
-const PROVEN: [&str; 44] = [
+const PROVEN: [&str; 45] = [
+    // by strangers in `members`, and the federation's own tests
+    "federation_registration_endpoint",
     // basic, prompts, claims
     "authorization_response_iss_parameter_supported",
     "acr_values_supported",
@@ -242,7 +244,7 @@ async fn every_endpoint_answers() {
             | "revocation_endpoint"
             | "introspection_endpoint"
             | "device_authorization_endpoint" => (Method::POST, 401),
-            "registration_endpoint" => (Method::POST, 400),
+            "registration_endpoint" | "federation_registration_endpoint" => (Method::POST, 400),
             other => panic!("{other} is promised, and nobody knows how to ask it"),
         };
         let request = program.request(method.clone(), url);

@@ -404,10 +404,7 @@ impl Resolver {
             return Err(error);
         }
         let search = async {
-            match self
-                .search(subject, &anchors, now, false, FirstFailure)
-                .await
-            {
+            match Box::pin(self.search(subject, &anchors, now, false, FirstFailure)).await {
                 Ok(found) => ChainEntry::Held(self.held(&key, found, None, now)),
                 Err(error) => ChainEntry::Failed {
                     error: self.failed(&key, error, seen.as_deref(), now),
