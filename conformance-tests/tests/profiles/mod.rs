@@ -13,6 +13,7 @@ mod basic;
 mod claims;
 mod config;
 mod dynamic;
+mod encryption;
 mod fapi2;
 mod form_post;
 mod hybrid;
