@@ -129,6 +129,7 @@ impl Authority {
         let claims = self.claims(&subordinate);
         if let Some(signed) = self.statements.get(&subordinate.entity_id).await
             && signed.serves(&claims, now)
+            && until.is_none_or(|until| signed.ends_by(until))
         {
             return Ok(Arc::clone(&signed.jwt));
         }

@@ -1,9 +1,10 @@
 //! `GET /federation/fetch`
 
+use hefu::federation::joining::standing::set_terms;
 use serde_json::json;
 
 use super::{Anchor, body, decoded, error_of, shown};
-use crate::support::federation::{LEAF, MIDDLE, TOP};
+use crate::support::federation::{LEAF, MIDDLE, START, TOP, entity_id};
 
 fn path(sub: &str) -> String {
     format!("/federation/fetch?sub={sub}")
@@ -77,5 +78,22 @@ async fn one_signature_serves_until_it_is_due_or_the_row_changes() {
     );
     assert_eq!(anchor.signatures(), 3);
     anchor.drop_subordinate(MIDDLE).await;
+    assert_eq!(anchor.get(&path(MIDDLE)).await.status(), 404);
+}
+
+#[tokio::test]
+async fn no_statement_outlives_an_enrolment_that_was_shortened() {
+    let anchor = Anchor::new().await;
+    let before = body(anchor.get(&path(MIDDLE)).await).await;
+    let end = START.plus(60);
+    assert!(decoded(&before).1["exp"].as_i64() > Some(end.0));
+    let mut conn = anchor.store.read().await.expect("a connection");
+    let middle = entity_id(MIDDLE);
+    let terms = set_terms(&mut conn, &middle, Some(end), None, START);
+    assert!(terms.await.expect("stored"));
+    drop(conn);
+    let after = body(anchor.get(&path(MIDDLE)).await).await;
+    assert_eq!(decoded(&after).1["exp"], end.0);
+    anchor.clock.advance(60);
     assert_eq!(anchor.get(&path(MIDDLE)).await.status(), 404);
 }
