@@ -18,7 +18,8 @@ fuzz_target!(|data: &[u8]| {
         let Ok(client) = parsed else {
             continue;
         };
-        assert!(!client.redirect_uris.is_empty());
+        // RFC 7591 §2: only who is never answered by a redirect goes without.
+        assert!(!client.redirect_uris.is_empty() || client.response_types.is_empty());
         for uri in &client.redirect_uris {
             assert!(!uri.contains('#'));
             assert!(!uri.trim().to_ascii_lowercase().starts_with("javascript:"));

@@ -39,7 +39,7 @@ static CLIENTS: LazyLock<[Client; 2]> = LazyLock::new(|| {
 fuzz_target!(|data: &[u8]| {
     let sent = Parameters::parse(data);
     assert_eq!(Parameters::from_json(&sent.to_json()).as_ref(), Some(&sent));
-    let _ = request::hinted_chain(&sent);
+    let _ = request::hinted_chains(&sent);
     let _ = sent.get("request").and_then(request::named_key);
     // The same bytes as the claims of an object that the client did sign.
     let header = json!({"alg": "EdDSA", "typ": "oauth-authz-req+jwt"});
