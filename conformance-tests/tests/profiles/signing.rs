@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 /// A key for one algorithm (RFC 7518 3.1, RFC 8037).
 pub struct Key {
     pub pair: KeyPair,
-    algorithm: &'static str,
+    pub algorithm: &'static str,
+    pub kid: &'static str,
 }
 
 impl Key {
@@ -42,13 +43,17 @@ impl Key {
             _ => KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048),
         };
         let pair = pair.expect("a key");
-        Self { pair, algorithm }
+        Self {
+            pair,
+            algorithm,
+            kid: "k1",
+        }
     }
 
     /// The public half, as a client registers it.
     pub fn public(&self) -> Value {
         let mut jwk = self.bare();
-        jwk["kid"] = "k1".into();
+        jwk["kid"] = self.kid.into();
         jwk["use"] = "sig".into();
         jwk
     }
@@ -82,7 +87,7 @@ impl Key {
 
     pub fn sign(&self, typ: &str, claims: &Value) -> String {
         self.seal(
-            &json!({"alg": self.algorithm, "typ": typ, "kid": "k1"}),
+            &json!({"alg": self.algorithm, "typ": typ, "kid": self.kid}),
             claims,
         )
     }

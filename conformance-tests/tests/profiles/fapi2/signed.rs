@@ -74,19 +74,25 @@ async fn a_client_that_must_sign_signs() {
     let told = arrive(ground, &ground.citizen, &client.id, &outer).await;
     faults.same("outer state", &told.has("state"), &false);
     // Another algorithm than those of the profile.
-    let rsa = Key::of("RS256");
-    let weak = Client::fapi(
-        ground,
-        json!({"jwks": {"keys": [rsa.public(), Key::new().public()]}}),
-    )
-    .await;
-    let signed = rsa.sign("oauth-authz-req+jwt", &object(ground, &weak, &json!({})));
-    let form = [("client_id", &*weak.id), ("request", &signed)];
-    let answer = weak
-        .post(ground, "pushed_authorization_request_endpoint", &form)
-        .await;
-    // Its assertion does not verify either: its keys are others.
-    faults.same("RS256", &answer.status.is_client_error(), &true);
+    let (own, mut rsa) = (Key::new(), Key::of("PS256"));
+    rsa.kid = "k2";
+    let keys = json!({"jwks": {"keys": [own.public(), rsa.public()]}});
+    let mut client = Client::fapi(ground, keys).await;
+    client.key = own;
+    // The same key and the same object: the algorithm alone makes the difference.
+    for (algorithm, due) in [("PS256", 201), ("RS256", 400)] {
+        rsa.algorithm = algorithm;
+        let claims = object(ground, &client, &json!({}));
+        let signed = rsa.sign("oauth-authz-req+jwt", &claims);
+        let form = [("client_id", &*client.id), ("request", &signed)];
+        let answer = client
+            .post(ground, "pushed_authorization_request_endpoint", &form)
+            .await;
+        faults.same(algorithm, &answer.status.as_u16(), &due);
+        if due == 400 {
+            faults.same(algorithm, &&*refused(&answer).1, &"invalid_request_object");
+        }
+    }
     faults.none();
 }
 
